@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import { IpbridgeError } from '../../errors.ts'
+import { described } from '../openapi.ts'
+import type { Routes } from '../parts.ts'
+import { may } from '../roles.ts'
+import { pageOf } from '../shapes/common.ts'
+import { operation } from '../shapes/ledger.ts'
+import { plan, planWithFindings } from '../shapes/plans.ts'
+import { identified, paging, withReason } from '../validation.ts'
+
+/** How long it may take to look whether a plan still fits the world. */
+const applyMs = 60_000
+
+const filters = { connection: z.string().max(63).optional() }
+
+export const reconciliationRoutes: Routes =
+  ({ desk }) =>
+  async app => {
+    app.get(
+      '/reconciliations',
+      {
+        ...may('reconciliations.read'),
+        schema: {
+          ...described('reconciliations', 'listReconciliations', 'Lists plans, newest first'),
+          querystring: z.object({ ...paging, ...filters }),
+          response: { 200: pageOf(plan) },
+        },
+      },
+      ({ query }) => desk.reconciliations.list(query),
+    )
+
+    app.get(
+      '/reconciliations/:id',
+      {
+        ...may('reconciliations.read'),
+        schema: {
+          ...described('reconciliations', 'showReconciliation', 'Shows a plan with its findings'),
+          params: identified,
+          response: { 200: planWithFindings },
+        },
+      },
+      ({ params }) => desk.reconciliations.show(params.id),
+    )
+
+    app.post(
+      '/reconciliations',
+      {
+        ...may('reconciliations.run'),
+        schema: {
+          ...described('reconciliations', 'reconcile', 'Starts to compare the ledger with a connection'),
+          body: z.strictObject({ connection: z.string().min(1).max(63), ...withReason }),
+          response: { 202: operation },
+        },
+      },
+      async ({ body: { connection, reason }, caller }, reply) => {
+        const by = { actor: caller, reason }
+        const id = await desk.reconciliations.start(connection, `operator:${caller.name}`, by)
+        return reply.code(202).send(await desk.operations.show(id))
+      },
+    )
+
+    app.post(
+      '/reconciliations/:id/apply',
+      {
+        ...may('reconciliations.run'),
+        schema: {
+          ...described(
+            'reconciliations',
+            'applyReconciliation',
+            'Applies a plan, if the world is still as it says',
+          ),
+          params: identified,
+          body: z.strictObject({
+            hash: z.string().min(1).max(64).meta({ description: 'of the plan that was reviewed' }),
+            ...withReason,
+          }),
+          response: { 202: z.object({ operations: z.array(z.string()) }) },
+        },
+      },
+      async ({ params: { id }, body: { hash, reason }, caller }, reply) => {
+        const reviewed = await desk.reconciliations.show(id)
+        if (reviewed.hash !== hash) {
+          const which = reviewed.hash === null ? 'has no plan' : `has the plan ${reviewed.hash}, not ${hash}`
+          throw new IpbridgeError('plan_stale', `reconciliation ${id} ${which}`)
+        }
+        const signal = AbortSignal.timeout(applyMs)
+        return reply.code(202).send(await desk.reconciliations.apply(caller, id, signal, reason))
+      },
+    )
+  }

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { assignmentStates, operationKinds, operationStates } from '../../domain/states.ts'
+import { maybeText, maybeTime, text, time } from './common.ts'
+
+export const address = z
+  .object({
+    address: maybeText,
+    family: z.enum(['ipv4', 'ipv6']),
+    service: text,
+    slot: text,
+    state: z.enum(assignmentStates),
+    ptr: maybeText,
+    server: maybeText,
+    connection: maybeText,
+    marker: text,
+    assignedAt: maybeTime,
+    releasedAt: maybeTime,
+  })
+  .meta({ id: 'Address' })
+
+export const conflict = z
+  .object({
+    id: text,
+    address: text,
+    claimant: text,
+    holder: text,
+    createdAt: time,
+    resolvedAt: maybeTime,
+    resolution: maybeText,
+  })
+  .meta({ id: 'Conflict' })
+
+/** The present assignment's fields are missing where an address is known by its conflicts only. */
+export const addressHistory = address
+  .partial()
+  .extend({ address: text, history: z.array(address), conflicts: z.array(conflict) })
+  .meta({ id: 'AddressHistory' })
+
+export const fault = z.object({ code: text, message: text })
+const step = z.object({
+  name: text,
+  outcome: text,
+  detail: maybeText,
+  ms: z.int(),
+  at: time,
+  attempt: z.int(),
+})
+
+export const operation = z
+  .object({
+    id: text,
+    kind: z.enum(operationKinds),
+    state: z.enum(operationStates),
+    service: maybeText,
+    address: maybeText,
+    slot: maybeText,
+    connection: maybeText,
+    attempts: z.int(),
+    error: fault.nullable(),
+    steps: z.array(step),
+    cause: text,
+    createdAt: time,
+    startedAt: maybeTime,
+    endedAt: maybeTime,
+  })
+  .meta({ id: 'Operation' })
+
+export const service = z
+  .object({
+    id: text,
+    kind: maybeText,
+    client: maybeText,
+    domain: maybeText,
+    server: maybeText,
+    guest: maybeText,
+    state: z.enum(['expected', 'active', 'deleted']),
+    addresses: z.array(address),
+    operations: z.array(z.object({ id: text, kind: text, state: text, createdAt: time, endedAt: maybeTime })),
+  })
+  .meta({ id: 'Service' })

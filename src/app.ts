@@ -1,0 +1,225 @@
+import { allocate } from '../workers/allocate.ts'
+import { ptr } from '../workers/ptr.ts'
+import { reconcile } from '../workers/reconcile.ts'
+import { release } from '../workers/release.ts'
+import { createApi } from './api/app.ts'
+import { systemClock } from './clock.ts'
+import type { Config } from './config.ts'
+import { openDatabase } from './db/client.ts'
+import { openEmbeddedPostgres } from './db/embedded/postgres.ts'
+import { newId } from './db/ids.ts'
+import { migrate } from './db/migrate.ts'
+import { createOperations } from './db/operations.ts'
+import { createReconciliations } from './db/reconciliations.ts'
+import { createRegistry } from './db/registry.ts'
+import { createReservations } from './db/reservations.ts'
+import { resolveSecrets } from './db/secret.ts'
+import { createVault } from './db/vault.ts'
+import { createDesk } from './desk/desk.ts'
+import type { Family } from './domain/address.ts'
+import { type OperationKind, operationKinds } from './domain/states.ts'
+import { createIntake } from './intake/intake.ts'
+import { builtinIpam } from './ipam/builtin/driver.ts'
+import { createPoolDesk } from './ipam/builtin/pools.ts'
+import { createBuiltinStore } from './ipam/builtin/store.ts'
+import { createUpkeep } from './ipam/builtin/upkeep.ts'
+import { type IpamFactory, ipamConnections } from './ipam/connections.ts'
+import type { Log } from './log.ts'
+import { noPanel } from './panels/none.ts'
+import { type PanelFactory, serverPanels } from './panels/servers.ts'
+import { createAnnouncer } from './queue/announcer.ts'
+import { migrateQueueTables, openQueues } from './queue/backend.ts'
+import { createDispatcher } from './queue/dispatcher.ts'
+import { startEventWorker } from './queue/event-worker.ts'
+import { parseRedisUrl } from './queue/redis-url.ts'
+import { createRunner } from './queue/runner.ts'
+import { nightly, scheduleNightly } from './queue/scheduler.ts'
+import { startWorkers, stopWorkers } from './queue/workers.ts'
+
+export type App = Awaited<ReturnType<typeof createApp>>
+
+export interface WorkerOptions {
+  /** Which kinds of operations; default: all of them. */
+  only?: readonly OperationKind[]
+  /** Jobs at once for each kind. */
+  concurrency?: number
+}
+
+export interface AppOptions {
+  /** How long a dead worker's operations stay its own; default: 30. */
+  leaseSeconds?: number
+  /** How often the dispatcher looks for what is due, in milliseconds; default: 1000. */
+  dispatchMs?: number
+  /** Drivers of your own, by the name that connections and servers give. */
+  ipamDrivers?: Record<string, IpamFactory>
+  panelDrivers?: Record<string, PanelFactory>
+}
+
+/** Builds ipbridge, top to bottom; nothing runs yet. Whoever calls it says what shall. */
+export async function createApp(config: Config, log: Log, options: AppOptions = {}) {
+  const clock = systemClock
+  const embedded = config.databaseUrl === undefined ? await openEmbeddedPostgres(config.dataDir) : undefined
+  const databaseUrl = config.databaseUrl ?? embedded?.url ?? ''
+  const redis = config.redisUrl === undefined ? undefined : parseRedisUrl(config.redisUrl)
+
+  /** Brings the ledger (and the queue's tables, where the queue rides in PostgreSQL) up to date. */
+  async function migrateAll(): Promise<string[]> {
+    const applied = await migrate(databaseUrl)
+    if (redis === undefined) await migrateQueueTables(databaseUrl)
+    return applied
+  }
+  // Nobody else looks after an embedded database.
+  if (embedded) await migrateAll()
+
+  // The ledger and the queue
+  const db = openDatabase(databaseUrl)
+  const vault = createVault(await resolveSecrets(config))
+  const registry = createRegistry(db, vault)
+  const queues = openQueues({ redis, databaseUrl, log })
+  const announcer = createAnnouncer(queues, log)
+  const worker = `${process.pid}@${config.host}`
+  const operations = createOperations(db, { worker, leaseSeconds: options.leaseSeconds ?? 30 })
+  const intake = createIntake({ db, clock, announce: announcer.announce })
+
+  // The built-in IPAM, and whoever else hands out addresses
+  const store = createBuiltinStore(db)
+  const pools = createPoolDesk(db)
+  function onSpace(connection: string, family: Family, count: number): void {
+    operations
+      .wakeParked(connection, family, count)
+      .then(announcer.announce)
+      .catch(error =>
+        log.warn({ err: error }, 'parked operations could not be woken; they look again by themselves'),
+      )
+  }
+  const upkeep = createUpkeep({ db, store, pools, onSpace })
+  const ipams = ipamConnections({
+    registry,
+    drivers: {
+      builtin: ({ id }) => builtinIpam({ connection: id, store, pools, onSpace }),
+      ...options.ipamDrivers,
+    },
+  })
+  const panels = serverPanels({ registry, drivers: { none: noPanel, ...options.panelDrivers } })
+
+  // The four processors
+  const reconciliations = createReconciliations(db)
+  const ports = { reservations: createReservations(db), ipamOf: ipams.ipamOf, panelOf: panels.panelOf }
+  const runner = createRunner({
+    operations,
+    processors: {
+      allocate: allocate(ports),
+      release: release(ports),
+      ptr: ptr(ports),
+      reconcile: reconcile({ ...ports, reconciliations, newId }),
+    },
+    announce: announcer.announce,
+    clock,
+    log,
+  })
+  const dispatcher = createDispatcher({
+    operations,
+    announcer,
+    log,
+    ...(options.dispatchMs === undefined ? {} : { intervalMs: options.dispatchMs }),
+    chores: [upkeep.sweep, everyTenth(upkeep.checkLevels)],
+  })
+
+  // What people can see and do
+  const desk = createDesk({
+    db,
+    vault,
+    intake,
+    announcer,
+    ipams,
+    panels,
+    pools,
+    reconciliations,
+    onPoolAdded: connection => {
+      for (const family of [4, 6] as const) onSpace(connection, family, 1_000)
+    },
+  })
+
+  /** The nightly reconciliation: one operation for each connection. */
+  async function reconcileAll(): Promise<{ operations: string[] }> {
+    const connections = await db.connection.findMany({ orderBy: { name: 'asc' } })
+    const cause = `schedule:${clock.now().toISOString().slice(0, 10)}`
+    return {
+      operations: await Promise.all(connections.map(({ name }) => desk.reconciliations.start(name, cause))),
+    }
+  }
+
+  /** Begins to work on the queues. @returns how to stop: in order, and in bounded time */
+  function work({ only = operationKinds, concurrency = 100 }: WorkerOptions = {}): () => Promise<void> {
+    const workers = startWorkers({
+      queues,
+      runner,
+      kinds: only,
+      concurrency,
+      log,
+      scheduled: { [nightly]: reconcileAll },
+    })
+    if (only.includes('reconcile')) {
+      scheduleNightly(queues).catch(error =>
+        log.warn({ err: error }, 'the nightly reconciliation is not scheduled yet'),
+      )
+    }
+    workers.push(startEventWorker({ queues, intake, concurrency, log }))
+    dispatcher.start()
+    return async () => {
+      await dispatcher.stop()
+      await stopWorkers(workers, runner, { graceMs: 10_000, abortMs: 3_000 })
+    }
+  }
+
+  /** Begins to answer HTTP on HOST and PORT. @returns where, and how to stop: in order, and in bounded time */
+  async function serve(): Promise<{ url: string; close(): Promise<void> }> {
+    const api = await createApi({ desk, intake, queues, log })
+    const url = await api.listen({ host: config.host, port: config.port })
+    return {
+      url,
+      async close() {
+        // A connection whose last answer went out after closing began would stay until its client hangs up.
+        const idle = setInterval(() => api.server.closeIdleConnections(), 100)
+        const force = setTimeout(() => api.server.closeAllConnections(), 10_000)
+        await api.close()
+        clearInterval(idle)
+        clearTimeout(force)
+      },
+    }
+  }
+
+  async function close(): Promise<void> {
+    runner.close()
+    await queues.close()
+    await db.$disconnect()
+    await embedded?.release()
+  }
+
+  return {
+    config,
+    log,
+    clock,
+    db,
+    vault,
+    queues,
+    announcer,
+    operations,
+    intake,
+    desk,
+    pools,
+    ipams,
+    panels,
+    runner,
+    dispatcher,
+    migrate: migrateAll,
+    work,
+    serve,
+    close,
+  }
+}
+
+function everyTenth(chore: () => Promise<unknown>): () => Promise<unknown> {
+  let rounds = 0
+  return async () => (rounds++ % 10 === 0 ? chore() : undefined)
+}

@@ -1,0 +1,115 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { IpbridgeError } from './errors.ts'
+import { parseRedisUrl } from './queue/redis-url.ts'
+
+/** What the environment says, checked once and frozen. */
+export interface Config {
+  /** unset: an embedded PostgreSQL under the data folder */
+  databaseUrl: string | undefined
+  /** unset: the queue rides in PostgreSQL */
+  redisUrl: string | undefined
+  dataDir: string
+  /** 32-byte keys: the first one encrypts, all of them decrypt. Empty in embedded mode: see src/db/secret.ts */
+  secrets: readonly Buffer[]
+  host: string
+  port: number
+  logLevel: string
+}
+
+const secretHelp = 'make one with: openssl rand -base64 32'
+
+const environment = z.object({
+  DATABASE_URL: z
+    .string()
+    .refine(isPostgresUrl, 'takes postgres://user:password@host:port/database')
+    .optional(),
+  REDIS_URL: z
+    .string()
+    .refine(
+      isRedisUrl,
+      'takes redis://host:6379, rediss://…, redis+sentinel://host:26379,host:26379/master-name or redis+cluster://host:6379,host:6379',
+    )
+    .optional(),
+  IPBRIDGE_DATA_DIR: z.string().min(1, 'takes the path of a folder').default('.data'),
+  IPBRIDGE_SECRET: z
+    .string()
+    .refine(isSecret, `takes 32 bytes in base64, or several such keys separated by commas; ${secretHelp}`)
+    .optional(),
+  HOST: z.string().min(1, 'takes an address or host name to listen on').default('127.0.0.1'),
+  PORT: z
+    .string()
+    .refine(text => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, 'takes a port number from 0 to 65535')
+    .default('3000'),
+  LOG_LEVEL: z
+    .enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+      'takes trace, debug, info, warn, error or silent',
+    )
+    .default('info'),
+})
+
+const secretVariables = new Set(['IPBRIDGE_SECRET', 'DATABASE_URL', 'REDIS_URL'])
+
+/**
+ * Reads the configuration from environment variables. Empty counts as unset.
+ * @throws invalid_configuration naming each bad variable, what it got and what it takes
+ */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const parsed = environment.safeParse(given)
+  if (!parsed.success) {
+    throw new IpbridgeError(
+      'invalid_configuration',
+      parsed.error.issues.map(issue => complain(issue, given)).join('\n'),
+    )
+  }
+  const vars = parsed.data
+  if (vars.DATABASE_URL !== undefined && vars.IPBRIDGE_SECRET === undefined) {
+    throw new IpbridgeError(
+      'invalid_configuration',
+      `IPBRIDGE_SECRET is not set; with a DATABASE_URL of your own it is required, to encrypt stored credentials: ${secretHelp}`,
+    )
+  }
+  return Object.freeze({
+    databaseUrl: vars.DATABASE_URL,
+    redisUrl: vars.REDIS_URL,
+    dataDir: resolve(vars.IPBRIDGE_DATA_DIR),
+    secrets: Object.freeze(readSecrets(vars.IPBRIDGE_SECRET ?? '')),
+    host: vars.HOST,
+    port: Number(vars.PORT),
+    logLevel: vars.LOG_LEVEL,
+  })
+}
+
+/** Keys in base64, separated by commas. */
+export function readSecrets(text: string): Buffer[] {
+  return text
+    .split(',')
+    .map(part => part.trim())
+    .filter(part => part !== '')
+    .map(part => Buffer.from(part, 'base64'))
+}
+
+function isSecret(text: string): boolean {
+  const keys = readSecrets(text)
+  return keys.length > 0 && keys.every(key => key.length === 32)
+}
+
+function isPostgresUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\/\S+/.test(text) && URL.canParse(text)
+}
+
+function isRedisUrl(text: string): boolean {
+  return parseRedisUrl(text) !== undefined
+}
+
+function complain(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
+  const name = String(issue.path[0])
+  const got = secretVariables.has(name)
+    ? 'a value that cannot be used (not shown)'
+    : JSON.stringify(given[name])
+  return `${name} is ${got}: it ${issue.message}`
+}

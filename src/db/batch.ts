@@ -1,0 +1,57 @@
+/**
+ * Turns many concurrent calls into few: while one batch is under way, whatever arrives is collected for the
+ * next. No timer is involved, so a lone call never waits, and the busier it gets the larger the batches are.
+ *
+ * When a batch fails and has more than one item, the items are run one by one, so that only the one that is
+ * at fault sees the error. `run` must therefore be all or nothing.
+ *
+ * @param run gives one result for each item, in order
+ * @param options.size the most items in a batch
+ * @param options.parallel how many batches may be under way at once
+ */
+export function batched<Item, Result>(
+  run: (items: Item[]) => Promise<Result[]>,
+  options: { size: number; parallel: number },
+): (item: Item) => Promise<Result> {
+  interface Call {
+    item: Item
+    resolve: (result: Result) => void
+    reject: (error: unknown) => void
+  }
+  const waiting: Call[] = []
+  let underWay = 0
+  let scheduled = false
+
+  function schedule(): void {
+    if (scheduled || underWay >= options.parallel || waiting.length === 0) return
+    scheduled = true
+    // One turn of the event loop lets the calls that belong together arrive together.
+    setImmediate(() => {
+      scheduled = false
+      underWay += 1
+      void runBatch(waiting.splice(0, options.size)).finally(() => {
+        underWay -= 1
+        schedule()
+      })
+      schedule()
+    })
+  }
+
+  async function runBatch(calls: Call[]): Promise<void> {
+    try {
+      const results = await run(calls.map(call => call.item))
+      calls.forEach((call, index) => {
+        call.resolve(results[index] as Result)
+      })
+    } catch (error) {
+      if (calls.length === 1) calls[0]?.reject(error)
+      else for (const call of calls) await runBatch([call])
+    }
+  }
+
+  return item =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      schedule()
+    })
+}

@@ -1,0 +1,61 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Prisma, PrismaClient } from './generated/client.ts'
+
+export { Prisma }
+export type Db = PrismaClient
+/** Anything that can run queries: the client, or a transaction of it. */
+export type Queryable = Pick<PrismaClient, '$queryRaw' | '$executeRaw'>
+export type Transaction = Prisma.TransactionClient
+
+/**
+ * Opens the ledger's database.
+ * @param url a PostgreSQL connection string
+ * @param options.connections the most connections at once
+ */
+export function openDatabase(url: string, options: { connections?: number } = {}): Db {
+  const adapter = new PrismaPg({
+    connectionString: url,
+    max: options.connections ?? 16,
+    connectionTimeoutMillis: 10_000,
+    application_name: 'ipbridge',
+  })
+  return new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: 30_000 } })
+}
+
+interface DriverCause {
+  originalCode?: string
+  originalMessage?: string
+  constraint?: { index?: string; fields?: string[] }
+}
+
+function causeOf(error: unknown): DriverCause | undefined {
+  const meta = (error as { meta?: { driverAdapterError?: { cause?: DriverCause } } } | null)?.meta
+  return meta?.driverAdapterError?.cause ?? (error as { cause?: DriverCause } | null)?.cause
+}
+
+/** The SQLSTATE behind an error of Prisma, which has codes of its own. */
+export function sqlState(error: unknown): string | undefined {
+  return causeOf(error)?.originalCode
+}
+
+/** Whether the database refused a second row, and (when given) for this constraint. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  const cause = causeOf(error)
+  if (cause?.originalCode !== '23505' && cause?.originalCode !== '23P01') return false
+  return (
+    constraint === undefined || `${cause.constraint?.index} ${cause.originalMessage}`.includes(constraint)
+  )
+}
+
+/** SQLSTATEs after which the same statement may well succeed: lost connections, restarts, deadlocks. */
+const passing = /^(08|53|57P|40001|40P01|55P03)/
+
+/** Whether the database is away or overloaded, rather than the statement wrong. */
+export function isDatabaseDown(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state !== undefined) return passing.test(state)
+  const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
+  return /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOENT|terminat|Connection|connect|timeout|Can't reach|P1001|P1017|P2024|P2028/.test(
+    text,
+  )
+}

@@ -1,0 +1,215 @@
+import type { Aspect, Assignment, OpenOperation, Service, ServiceState } from '../domain/service-state.ts'
+import { isTerminal } from '../domain/states.ts'
+import type { Queryable } from './client.ts'
+
+/** An event that was taken in before. */
+export interface KnownEvent {
+  id: string
+  source: string
+  eventId: string
+  bodyHash: string
+  operations: string[]
+}
+
+/** An event as it is stored. */
+export interface StoredEvent {
+  id: string
+  source: string
+  event_id: string
+  type: string
+  status: 'accepted' | 'superseded'
+  time: Date
+  sequence: string | null
+  data: unknown
+  body_hash: string
+  via: string
+}
+
+/** Everything that taking in some events changes. */
+export interface Changes {
+  events: StoredEvent[]
+  services: { before: ServiceState; after: ServiceState }[]
+  /** What each new operation is caused by, by our own id of the event. */
+  causes: Map<string, string>
+}
+
+/** Which of these events are in the inbox already, by `source` and `id`. */
+export async function findEvents(
+  tx: Queryable,
+  keys: { source: string; id: string }[],
+): Promise<KnownEvent[]> {
+  return tx.$queryRaw<KnownEvent[]>`
+    select e.id, e.source, e.event_id as "eventId", e.body_hash as "bodyHash",
+      array(select o.id::text from operation o where o.event_id = e.id order by o.seq) as operations
+    from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb) as k (source text, id text)
+    join event e on e.source = k.source and e.event_id = k.id`
+}
+
+/** The names, of those given, that belong to servers. */
+export async function knownServers(tx: Queryable, names: string[]): Promise<Set<string>> {
+  const rows = await tx.$queryRaw<
+    { name: string }[]
+  >`select name from server where name = any (${names}::text[])`
+  return new Set(rows.map(row => row.name))
+}
+
+/** Writes what the planner decided, one statement for each kind of thing, however many events there are. */
+export async function saveChanges(tx: Queryable, changes: Changes): Promise<void> {
+  const created = changes.services
+    .filter(({ before }) => before.service === undefined)
+    .map(({ after }) => after.service)
+  const renewed = changes.services.filter(
+    ({ before, after }) => before.service && before.service !== after.service,
+  )
+  await insertServices(
+    tx,
+    created.filter(service => service !== undefined),
+  )
+  await updateServices(
+    tx,
+    renewed.map(({ after }) => after.service).filter(service => service !== undefined),
+  )
+  const perService = changes.services.map(({ before, after }) => {
+    const owner = after.service?.id
+    return {
+      assignments: changed(before.assignments, after.assignments).map(item => ({ ...item, owner })),
+      operations: changed(before.operations, after.operations).map(item => ({ ...item, owner })),
+      aspects: [...after.aspects]
+        .filter(([name, aspect]) => before.aspects.get(name) !== aspect)
+        .map(([name, aspect]) => ({ owner, name, ...aspect })),
+      line: after.operations,
+    }
+  })
+  const assignments = perService.flatMap(change => change.assignments)
+  await insertAssignments(tx, assignments.filter(isNew))
+  await updateAssignments(
+    tx,
+    assignments.filter(item => !item.isNew),
+  )
+  await upsertAspects(
+    tx,
+    perService.flatMap(change => change.aspects),
+  )
+  await insertEvents(tx, changes.events)
+  const operations = perService.flatMap(change => change.operations)
+  await insertOperations(
+    tx,
+    operations.filter(isNew).map(item => ({ ...item, cause: changes.causes.get(item.eventId) })),
+  )
+  await updateOperations(
+    tx,
+    operations.filter(item => !item.isNew),
+  )
+}
+
+type Tagged<T> = T & { isNew: boolean }
+const isNew = (item: { isNew: boolean }) => item.isNew
+
+/** The items that are not the very same objects as before: the planner never changes one in place. */
+function changed<T extends { id: string }>(before: readonly T[], after: readonly T[]): Tagged<T>[] {
+  const known = new Map(before.map(item => [item.id, item]))
+  return after
+    .filter(item => known.get(item.id) !== item)
+    .map(item => ({ ...item, isNew: !known.has(item.id) }))
+}
+
+const serviceColumns = (service: Service) => ({ ...service, setup: service.setup ?? {} })
+
+async function insertServices(tx: Queryable, services: Service[]): Promise<void> {
+  if (services.length === 0) return
+  const rows = [...services].sort((a, b) => (a.id < b.id ? -1 : 1)).map(serviceColumns)
+  await tx.$executeRaw`
+    insert into service (id, state, kind, client, domain, server_id, guest, setup, created_stamp, deleted_stamp)
+    select i.id, i.state, i.kind, i.client, i.domain, v.id, i.guest, i.setup, i.created, i.deleted
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as i (
+      id text, state text, kind text, client text, domain text, server text, guest text, setup jsonb, created jsonb, deleted jsonb)
+    left join server v on v.name = i.server`
+}
+
+async function updateServices(tx: Queryable, services: Service[]): Promise<void> {
+  if (services.length === 0) return
+  await tx.$executeRaw`
+    update service s
+    set state = i.state, kind = i.kind, client = i.client, domain = i.domain, server_id = v.id, guest = i.guest,
+        setup = i.setup, created_stamp = i.created, deleted_stamp = i.deleted, updated_at = now()
+    from jsonb_to_recordset(${JSON.stringify(services.map(serviceColumns))}::jsonb) as i (
+      id text, state text, kind text, client text, domain text, server text, guest text, setup jsonb, created jsonb, deleted jsonb)
+    left join server v on v.name = i.server
+    where s.id = i.id`
+}
+
+type Owned<T> = Tagged<T> & { owner: string | undefined }
+
+async function insertAssignments(tx: Queryable, assignments: Owned<Assignment>[]): Promise<void> {
+  if (assignments.length === 0) return
+  await tx.$executeRaw`
+    insert into assignment (id, service_id, slot, family, state, licence, held, requested, pool, ptr_wish, ptr_stamp, entitled, released_at)
+    select i.id, i.owner, i.slot, i.family, i.state, i.licence, i.held, i.requested, i.pool, i."ptrWish", i."ptrStamp", i.entitled, null
+    from jsonb_to_recordset(${JSON.stringify(assignments)}::jsonb) as i (
+      id uuid, owner text, slot text, family smallint, state text, licence boolean, held boolean, requested inet,
+      pool text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb)`
+}
+
+/** Only what the planner decides: state and address belong to the workers, but for the start of a release. */
+async function updateAssignments(tx: Queryable, assignments: Owned<Assignment>[]): Promise<void> {
+  if (assignments.length === 0) return
+  await tx.$executeRaw`
+    update assignment a
+    set state = case when i.state = 'releasing' then 'releasing' else a.state end,
+        ptr_wish = i."ptrWish", ptr_stamp = i."ptrStamp", entitled = i.entitled
+    from jsonb_to_recordset(${JSON.stringify(assignments)}::jsonb) as i (
+      id uuid, state text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb)
+    where a.id = i.id`
+}
+
+async function upsertAspects(
+  tx: Queryable,
+  aspects: (Aspect & { owner: string | undefined; name: string })[],
+): Promise<void> {
+  if (aspects.length === 0) return
+  const rows = aspects.map(({ ptr, ...aspect }) => ({ ...aspect, value: ptr === undefined ? null : { ptr } }))
+  await tx.$executeRaw`
+    insert into aspect (service_id, name, stamp, value)
+    select i.owner, i.name, i.stamp, nullif(i.value, 'null'::jsonb)
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as i (owner text, name text, stamp jsonb, value jsonb)
+    on conflict (service_id, name) do update set stamp = excluded.stamp, value = excluded.value`
+}
+
+async function insertEvents(tx: Queryable, events: StoredEvent[]): Promise<void> {
+  if (events.length === 0) return
+  await tx.$executeRaw`
+    insert into event (id, source, event_id, type, status, time, sequence, data, body_hash, via)
+    select i.id, i.source, i.event_id, i.type, i.status, i.time, i.sequence, i.data, i.body_hash, i.via
+    from jsonb_to_recordset(${JSON.stringify(events)}::jsonb) as i (
+      id uuid, source text, event_id text, type text, status text, time timestamptz, sequence text, data jsonb, body_hash text, via text)`
+}
+
+/** In the order in which they stand, which becomes the order of their service. */
+async function insertOperations(
+  tx: Queryable,
+  operations: (Owned<OpenOperation> & { cause: string | undefined })[],
+): Promise<void> {
+  if (operations.length === 0) return
+  const rows = operations.map((operation, n) => ({ ...operation, n, ended: isTerminal(operation.state) }))
+  await tx.$executeRaw`
+    insert into operation (id, kind, state, service_id, assignment_id, event_id, cause, payload, stamp, announce_at, ended_at)
+    select i.id, i.kind, i.state, i.owner, i."assignmentId", i."eventId", i.cause, i.payload, i.stamp,
+      case i.state when 'queued' then now() + interval '5 seconds' when 'waiting' then now() + interval '1 day' end,
+      case when i.ended then now() end
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as i (
+      id uuid, kind text, state text, owner text, "assignmentId" uuid, "eventId" uuid, cause text, payload jsonb, stamp jsonb, ended boolean, n int)
+    order by i.n`
+}
+
+/** Ends what a later event made pointless, unless it runs by now, and sends what waited to the end of the line. */
+async function updateOperations(tx: Queryable, operations: Owned<OpenOperation>[]): Promise<void> {
+  if (operations.length === 0) return
+  const ids = (state: string) => operations.filter(operation => operation.state === state).map(({ id }) => id)
+  await tx.$executeRaw`
+    update operation set state = 'superseded', ended_at = now(), announce_at = null
+    where id = any (${ids('superseded')}::uuid[]) and state in ('queued', 'waiting', 'parked')`
+  await tx.$executeRaw`
+    update operation set state = 'queued', announce_at = now() + interval '5 seconds',
+      seq = nextval(pg_get_serial_sequence('operation', 'seq'))
+    where id = any (${ids('queued')}::uuid[]) and state = 'waiting'`
+}

@@ -1,0 +1,108 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { IpbridgeError } from '../errors.ts'
+import { packageRoot } from '../package-root.ts'
+
+export interface Migration {
+  name: string
+  sql: string
+  checksum: string
+}
+
+/** The advisory lock that Prisma's own `migrate deploy` takes, so that both can be used on one database. */
+const prismaLock = 72_707_369
+
+/** Prisma's book of migrations, exactly as Prisma makes it. */
+const bookOfMigrations = `
+  create table if not exists _prisma_migrations (
+    id varchar(36) primary key not null,
+    checksum varchar(64) not null,
+    finished_at timestamptz,
+    migration_name varchar(255) not null,
+    logs text,
+    rolled_back_at timestamptz,
+    started_at timestamptz not null default now(),
+    applied_steps_count integer not null default 0
+  )`
+
+/** The migrations that come with this version, in order. */
+export async function readMigrations(): Promise<Migration[]> {
+  const folder = join(packageRoot, 'prisma', 'migrations')
+  const entries = await readdir(folder, { withFileTypes: true })
+  const names = entries.filter(entry => entry.isDirectory()).map(entry => entry.name)
+  return Promise.all(
+    names.sort().map(async name => {
+      const sql = await readFile(join(folder, name, 'migration.sql'), 'utf8')
+      return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') }
+    }),
+  )
+}
+
+/**
+ * Brings the database up to date: all pending migrations in one transaction, so that it is never half
+ * migrated, behind a lock, so that any number of starters may try at once.
+ *
+ * @returns the names of those that were applied now
+ * @throws invalid_configuration where an applied migration was changed afterwards
+ */
+export async function migrate(url: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url, application_name: 'ipbridge migrate' })
+  await client.connect()
+  try {
+    await client.query('begin')
+    await client.query('select pg_advisory_xact_lock($1)', [prismaLock])
+    await client.query(bookOfMigrations)
+    const pending = await pendingMigrations(client)
+    for (const migration of pending) await apply(client, migration)
+    await client.query('commit')
+    return pending.map(migration => migration.name)
+  } finally {
+    // Ending the connection also rolls back what was not committed.
+    await client.end()
+  }
+}
+
+/** The migrations that the database still lacks. Changes nothing; every one of them where there is no ledger. */
+export async function pendingAt(url: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url, application_name: 'ipbridge doctor' })
+  await client.connect()
+  try {
+    const book = await client.query(`select to_regclass('_prisma_migrations') is not null as there`)
+    const pending = book.rows[0].there ? await pendingMigrations(client) : await readMigrations()
+    return pending.map(migration => migration.name)
+  } finally {
+    await client.end()
+  }
+}
+
+async function pendingMigrations(client: pg.Client): Promise<Migration[]> {
+  const { rows } = await client.query<{ migration_name: string; checksum: string }>(
+    'select migration_name, checksum from _prisma_migrations where finished_at is not null and rolled_back_at is null',
+  )
+  const applied = new Map(rows.map(row => [row.migration_name, row.checksum]))
+  const migrations = await readMigrations()
+  const changed = migrations.find(({ name, checksum }) => applied.has(name) && applied.get(name) !== checksum)
+  if (changed) {
+    throw new IpbridgeError(
+      'invalid_configuration',
+      `migration ${changed.name} was applied to this database in another form; use the version of ipbridge that the database belongs to`,
+    )
+  }
+  return migrations.filter(({ name }) => !applied.has(name))
+}
+
+async function apply(client: pg.Client, { name, sql, checksum }: Migration): Promise<void> {
+  try {
+    await client.query(sql)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new IpbridgeError('internal', `migration ${name} failed and nothing was changed: ${why}`, { cause })
+  }
+  await client.query(
+    `insert into _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+     values ($1, $2, $3, now(), 1)`,
+    [randomUUID(), checksum, name],
+  )
+}

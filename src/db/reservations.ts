@@ -1,0 +1,165 @@
+import type { Address } from '../domain/address.ts'
+import type { Marker } from '../domain/marker.ts'
+import type { Message } from '../domain/outcome.ts'
+import type { Stamp } from '../domain/stamp.ts'
+import type { AssignmentState } from '../domain/states.ts'
+import { batched } from './batch.ts'
+import { type Db, isUniqueViolation } from './client.ts'
+import { newId } from './ids.ts'
+
+/** Another live assignment that has the address. */
+export interface Holder {
+  assignmentId: string
+  serviceId: string
+}
+
+export interface Reservation {
+  operationId: string
+  epoch: number
+  assignmentId: string
+  addressSpace: string
+  address: Address
+  connectionId: string
+  ptr: string | null
+}
+
+/** `held`: by somebody else; `revoked`: the service is no longer entitled; `lost`: the fence. */
+export type Reserved =
+  | { outcome: 'reserved' }
+  | { outcome: 'revoked' }
+  | { outcome: 'lost' }
+  | { outcome: 'held'; holder: Holder }
+
+/** A live assignment, as far as a PTR change needs it. */
+export interface LiveAssignment {
+  id: string
+  serviceId: string
+  state: AssignmentState
+  ptrStamp: Stamp | null
+  conflicts: number
+  held: boolean
+}
+
+export interface ConflictReport {
+  operationId: string
+  epoch: number
+  assignmentId: string
+  serviceId: string
+  addressSpace: string
+  address: Address
+  connectionId: string
+  marker: Marker
+  holder: Holder
+  message: Message
+}
+
+export type Reservations = ReturnType<typeof createReservations>
+
+/** Binds addresses to assignments. The partial unique index on (address space, address) is the last word. */
+export function createReservations(db: Db) {
+  const options = { size: 200, parallel: 2 }
+
+  const holderOf = batched(
+    async (items: { assignmentId: string; addressSpace: string; address: Address; licence: boolean }[]) => {
+      const rows = await db.$queryRaw<{ claimant: string; id: string; service_id: string }[]>`
+        select i."assignmentId" as claimant, a.id, a.service_id
+        from jsonb_to_recordset(${JSON.stringify(items)}::jsonb)
+          as i ("assignmentId" uuid, "addressSpace" text, address inet, licence boolean)
+        join assignment a on a.address_space = i."addressSpace" and a.address = i.address
+        where a.state <> 'released' and not a.licence and not i.licence and a.id <> i."assignmentId"`
+      const holders = new Map(
+        rows.map(row => [row.claimant, { assignmentId: row.id, serviceId: row.service_id }]),
+      )
+      return items.map(({ assignmentId }): Holder | undefined => holders.get(assignmentId))
+    },
+    options,
+  )
+
+  const writeReservations = batched(
+    async (items: Reservation[]): Promise<Exclude<Reserved['outcome'], 'held'>[]> => {
+      const rows = await db.$queryRaw<{ id: string; written: boolean }[]>`
+      with mine as (
+        select o.id, i.* from jsonb_to_recordset(${JSON.stringify(items)}::jsonb) as i (
+          "operationId" uuid, epoch int, "assignmentId" uuid, "addressSpace" text, address inet, "connectionId" uuid, ptr text)
+        join operation o on o.id = i."operationId" and o.epoch = i.epoch and o.state = 'running'
+        for update of o),
+      written as (
+        update assignment a
+        set state = case a.state when 'active' then 'active' else 'reserved' end, address = m.address,
+            address_space = m."addressSpace", connection_id = m."connectionId", ptr = m.ptr
+        from mine m where a.id = m."assignmentId" and a.state in ('pending', 'reserved', 'active')
+        returning a.id)
+      select m."operationId" as id, w.id is not null as written from mine m left join written w on w.id = m."assignmentId"`
+      const outcomes = new Map(
+        rows.map(row => [row.id, row.written ? ('reserved' as const) : ('revoked' as const)]),
+      )
+      return items.map(({ operationId }) => outcomes.get(operationId) ?? 'lost')
+    },
+    options,
+  )
+
+  return {
+    /** Who else has the address; licences never count, neither as holder nor as claimant. */
+    holderOf,
+
+    async reserve(reservation: Reservation): Promise<Reserved> {
+      try {
+        return { outcome: await writeReservations(reservation) }
+      } catch (error) {
+        if (!isUniqueViolation(error, 'assignment_one_per_address')) throw error
+        const holder = await holderOf({ ...reservation, licence: false })
+        // The holder may have let go between the refusal and the look: then the next try succeeds.
+        if (holder === undefined) throw error
+        return { outcome: 'held', holder }
+      }
+    },
+
+    /** The live assignment that has the address; of the given service where one is given. */
+    async liveAt(address: Address, serviceId: string | undefined): Promise<LiveAssignment | undefined> {
+      const [row] = await db.$queryRaw<LiveAssignment[]>`
+        select a.id, a.service_id as "serviceId", a.state, a.ptr_stamp as "ptrStamp", a.conflicts, a.held
+        from assignment a
+        where a.address = ${address}::inet and a.state in ('reserved', 'active')
+          and (${serviceId ?? null}::text is null or a.service_id = ${serviceId ?? null})
+        order by a.licence limit 1`
+      return row
+    },
+
+    /** Writes down which PTR an address shall have. @returns false where the fence was lost */
+    async wishPtr(
+      fence: { id: string; epoch: number },
+      assignmentId: string,
+      ptr: string,
+      stamp: Stamp,
+    ): Promise<boolean> {
+      const written = await db.$executeRaw`
+        with mine as (
+          update operation set assignment_id = ${assignmentId}::uuid
+          where id = ${fence.id}::uuid and epoch = ${fence.epoch}::int and state = 'running' returning id)
+        update assignment set ptr_wish = ${ptr}, ptr_stamp = ${JSON.stringify(stamp)}::jsonb
+        from mine where assignment.id = ${assignmentId}::uuid`
+      return written === 1
+    },
+
+    /**
+     * Stores a conflict, raises the claimant's count (so that it goes on under the next marker) and tells
+     * billing. @returns false where the fence was lost
+     */
+    async recordConflict(report: ConflictReport): Promise<boolean> {
+      const written = await db.$executeRaw`
+        with mine as (
+          select id from operation
+          where id = ${report.operationId}::uuid and epoch = ${report.epoch}::int and state = 'running' for update),
+        stored as (
+          insert into conflict (id, address_space, address, connection_id, operation_id, claimant_id, claimant_service, holder_id, holder_service, marker)
+          select ${newId()}::uuid, ${report.addressSpace}, ${report.address}::inet, ${report.connectionId}::uuid, mine.id,
+            ${report.assignmentId}::uuid, ${report.serviceId}, ${report.holder.assignmentId}::uuid, ${report.holder.serviceId}, ${report.marker}
+          from mine returning operation_id),
+        counted as (
+          update assignment set conflicts = conflicts + 1 from stored where id = ${report.assignmentId}::uuid)
+        insert into outbox (type, service_id, operation_id, data)
+        select ${report.message.type}, ${report.serviceId}, operation_id, ${JSON.stringify(report.message.data)}::jsonb from stored`
+      return written === 1
+    },
+  }
+}

@@ -1,0 +1,71 @@
+import type { BillingEvent } from '../domain/events.ts'
+import type { Snapshot } from '../domain/invariants.ts'
+import { type Marker, markerOf } from '../domain/marker.ts'
+import type { IpamDriver } from '../ipam/driver.ts'
+import type { Db } from './client.ts'
+
+/**
+ * Reads all that there is, to judge it by the invariants. Meant for tests, demonstrations and small
+ * installations: it holds everything in memory.
+ *
+ * @param driverOf the driver of a connection
+ */
+export async function takeSnapshot(
+  db: Db,
+  driverOf: (connectionId: string) => Promise<IpamDriver>,
+): Promise<Snapshot> {
+  const [connections, events, services, assignments, operations, conflicts, quarantines] = await Promise.all([
+    db.connection.findMany(),
+    db.event.findMany({ orderBy: { id: 'asc' } }),
+    db.service.findMany(),
+    db.assignment.findMany(),
+    db.operation.findMany({ omit: { payload: true } }),
+    db.conflict.findMany({ where: { resolvedAt: null } }),
+    db.$queryRaw<{ assignment: string; seconds: number }[]>`
+      select a.id as assignment, p.quarantine_seconds as seconds
+      from assignment a join pool p on p.connection_id = a.connection_id and p.cidr >>= a.address`,
+  ])
+  const seconds = new Map(quarantines.map(row => [row.assignment, row.seconds]))
+  const records: Snapshot['records'] = []
+  for (const { id, addressSpace } of connections) {
+    for await (const { address, marker, ptr } of (await driverOf(id)).list(AbortSignal.timeout(60_000))) {
+      records.push({ address, space: addressSpace, marker, ptr })
+    }
+  }
+  return {
+    events: events.map(({ id, eventId, source, type, time, sequence, data, status }) => {
+      const event = { id: eventId, source, type, time, ...(sequence === null ? {} : { sequence }), data }
+      return { ...(event as unknown as BillingEvent), key: id, status }
+    }),
+    services: services.map(({ id, state, domain }) => ({ id, state: state as 'active', domain })),
+    assignments: assignments.map(row => ({
+      id: row.id,
+      service: row.serviceId,
+      slot: row.slot,
+      family: row.family,
+      state: row.state as 'active',
+      address: row.address,
+      requested: row.requested,
+      space: row.addressSpace,
+      marker: markerOf(row),
+      licence: row.licence,
+      held: row.held,
+      ptr: row.ptr,
+      entitled: row.entitled as unknown as { t: number; s: string },
+      assignedAt: row.assignedAt,
+      releasedAt: row.releasedAt,
+      quarantine: seconds.get(row.id) ?? null,
+    })),
+    operations: operations.map(row => ({
+      id: row.id,
+      kind: row.kind as 'allocate',
+      state: row.state as 'done',
+      service: row.serviceId,
+      assignment: row.assignmentId,
+      event: row.eventId,
+      cause: row.cause,
+    })),
+    records,
+    conflicts: new Set<Marker>(conflicts.map(row => row.marker)),
+  }
+}

@@ -1,0 +1,161 @@
+import type { Db } from '../db/client.ts'
+import { isUniqueViolation, type Prisma } from '../db/client.ts'
+import { newId } from '../db/ids.ts'
+import { placeOf } from '../db/registry.ts'
+import type { Vault } from '../db/vault.ts'
+import { asIpbridgeError, IpbridgeError } from '../errors.ts'
+import type { IpamConnections } from '../ipam/connections.ts'
+import type { ConnectionCheck } from '../ipam/driver.ts'
+import { type Actor, audit } from './actor.ts'
+import { type Page, type PageQuery, page } from './paging.ts'
+import type { ConnectionInput } from './schemas.ts'
+import { withoutSecrets } from './secrets.ts'
+
+type Row = Prisma.ConnectionModel
+
+/** Connections to IPAMs. Secrets go in and never come out. */
+export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipams: IpamConnections }) {
+  const find = async (name: string): Promise<Row> => {
+    const row = await db.connection.findUnique({ where: { name } })
+    if (row === null) throw new IpbridgeError('not_found', `there is no connection ${name}`)
+    return row
+  }
+
+  function columns(id: string, input: Partial<ConnectionInput>) {
+    const { password, adminlogin, adminpassword, hiddentypes, tls, options, ...plain } = input
+    return {
+      ...plain,
+      ...(adminlogin === undefined ? {} : { adminLogin: adminlogin }),
+      ...(hiddentypes === undefined ? {} : { hiddenTypes: hiddentypes }),
+      ...(tls === undefined ? {} : { tls: tls as Prisma.InputJsonObject }),
+      ...(options === undefined ? {} : { options: options as Prisma.InputJsonObject }),
+      ...(password === undefined ? {} : { password: vault.seal(password, placeOf.connectionPassword(id)) }),
+      ...(adminpassword === undefined
+        ? {}
+        : { adminPassword: vault.seal(adminpassword, placeOf.connectionAdminPassword(id)) }),
+    }
+  }
+
+  return {
+    list(query: PageQuery): Promise<Page<ReturnType<typeof presentConnection>>> {
+      const read = (after: string | undefined, take: number) =>
+        db.connection.findMany({
+          where: after ? { name: { gt: after } } : {},
+          orderBy: { name: 'asc' },
+          take,
+        })
+      return page(query, read, row => row.name, presentConnection)
+    },
+
+    show: async (name: string) => presentConnection(await find(name)),
+
+    async add(actor: Actor, input: ConnectionInput, reason?: string) {
+      checkDriver(input.driver, ipams.names)
+      const id = newId()
+      try {
+        return await db.$transaction(async tx => {
+          const { name, driver, ...rest } = columns(id, input)
+          const row = await tx.connection.create({
+            data: { id, name: input.name, driver: input.driver, ...rest },
+          })
+          await audit(tx, actor, {
+            action: 'connection.add',
+            subject: `connection:${input.name}`,
+            reason,
+            change: publicPart(input),
+          })
+          return presentConnection(row)
+        })
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error
+        throw new IpbridgeError('already_exists', `there is a connection ${input.name} already`)
+      }
+    },
+
+    async change(actor: Actor, name: string, input: Partial<ConnectionInput>, reason?: string) {
+      if (input.driver !== undefined) checkDriver(input.driver, ipams.names)
+      const { id, driver } = await find(name)
+      if (name === 'builtin' && (input.driver ?? driver) !== driver) {
+        throw new IpbridgeError('in_use', 'the connection builtin always has the driver builtin')
+      }
+      return db.$transaction(async tx => {
+        const row = await tx.connection.update({ where: { id }, data: columns(id, input) })
+        await audit(tx, actor, {
+          action: 'connection.change',
+          subject: `connection:${name}`,
+          reason,
+          change: publicPart(input),
+        })
+        return presentConnection(row)
+      })
+    },
+
+    /** @throws in_use while servers, pools or live addresses depend on it */
+    async remove(actor: Actor, name: string, reason?: string): Promise<void> {
+      const { id } = await find(name)
+      if (name === 'builtin') throw new IpbridgeError('in_use', 'the connection builtin is always there')
+      const [servers, pools, assignments] = await Promise.all([
+        db.server.count({ where: { connectionId: id } }),
+        db.pool.count({ where: { connectionId: id } }),
+        db.assignment.count({ where: { connectionId: id } }),
+      ])
+      if (servers + pools + assignments > 0) {
+        const what = `${servers} servers, ${pools} pools and ${assignments} present or former addresses`
+        throw new IpbridgeError(
+          'in_use',
+          `connection ${name} has ${what}; it can be changed, but not removed`,
+        )
+      }
+      await db.$transaction(async tx => {
+        await tx.connection.delete({ where: { id } })
+        await audit(tx, actor, { action: 'connection.remove', subject: `connection:${name}`, reason })
+      })
+    },
+
+    /** "Test connection": what works, what does not, and what to do about it. */
+    async test(name: string, signal: AbortSignal): Promise<ConnectionCheck> {
+      const { id } = await find(name)
+      try {
+        return await (await ipams.driver(id)).check(signal)
+      } catch (error) {
+        return { ok: false, pools: [], remarks: [asIpbridgeError(error).message] }
+      }
+    },
+  }
+}
+
+function presentConnection(row: Row) {
+  return {
+    name: row.name,
+    driver: row.driver,
+    url: row.url,
+    login: row.login,
+    adminlogin: row.adminLogin,
+    hiddentypes: row.hiddenTypes,
+    conflictPtr: row.conflictPtr,
+    addressSpace: row.addressSpace,
+    maxConcurrent: row.maxConcurrent,
+    tls: withoutSecrets(row.tls) as Record<string, unknown>,
+    options: withoutSecrets(row.options) as Record<string, unknown>,
+    /** Which of the write-only secrets are set. */
+    secretsSet: [...(row.password ? ['password'] : []), ...(row.adminPassword ? ['adminpassword'] : [])],
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  }
+}
+
+function checkDriver(driver: string, drivers: string[]): void {
+  if (drivers.includes(driver)) return
+  throw new IpbridgeError('invalid_request', `there is no driver ${JSON.stringify(driver)}`, {
+    faults: [{ pointer: '/driver', message: `must be one of ${drivers.join(', ')}` }],
+  })
+}
+
+function publicPart({
+  password,
+  adminpassword,
+  ...plain
+}: Partial<ConnectionInput>): Record<string, unknown> {
+  const changed = [...(password ? ['password'] : []), ...(adminpassword ? ['adminpassword'] : [])]
+  return changed.length > 0 ? { ...plain, sealed: changed } : plain
+}

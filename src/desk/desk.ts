@@ -1,0 +1,47 @@
+import type { Db } from '../db/client.ts'
+import type { Reconciliations } from '../db/reconciliations.ts'
+import type { Vault } from '../db/vault.ts'
+import type { Intake } from '../intake/intake.ts'
+import type { PoolDesk as PoolBooks } from '../ipam/builtin/pools.ts'
+import type { IpamConnections } from '../ipam/connections.ts'
+import type { ServerPanels } from '../panels/servers.ts'
+import type { Announcer } from '../queue/announcer.ts'
+import { addressDesk } from './addresses.ts'
+import { connectionDesk } from './connections.ts'
+import { healthDesk } from './health.ts'
+import { journalDesk } from './journals.ts'
+import { operationDesk } from './operations.ts'
+import { poolDesk } from './pools.ts'
+import { reconciliationDesk } from './reconciliations.ts'
+import { serverDesk } from './servers.ts'
+import { serviceDesk } from './services.ts'
+import { tokenDesk } from './tokens.ts'
+
+export type Desk = ReturnType<typeof createDesk>
+
+/** Everything that people can see and do, for the API and the command line alike. Each change is audited. */
+export function createDesk(options: {
+  db: Db
+  vault: Vault
+  intake: Intake
+  announcer: Announcer
+  ipams: IpamConnections
+  panels: ServerPanels
+  pools: PoolBooks
+  reconciliations: Reconciliations
+  onPoolAdded: (connection: string) => void
+}) {
+  const addresses = addressDesk(options)
+  return {
+    addresses,
+    connections: connectionDesk(options),
+    health: healthDesk(options),
+    journals: journalDesk(options),
+    operations: operationDesk(options),
+    pools: poolDesk(options),
+    reconciliations: reconciliationDesk(options),
+    servers: serverDesk(options),
+    services: serviceDesk({ ...options, addresses }),
+    tokens: tokenDesk(options),
+  }
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod'
+import { canonicalAddress } from '../domain/address.ts'
+import { normalizeHostname } from '../domain/hostname.ts'
+import { roles } from './actor.ts'
+
+/** What operators may enter, checked the same way for the API and the command line. */
+
+const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'must be 1 to 63 letters, digits, dots, underscores and hyphens',
+  )
+const lowerName = name.regex(/^[^A-Z]*$/, 'must be in lower case')
+const secret = z.string().min(1).max(500).meta({ description: 'write-only', writeOnly: true })
+const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(500)
+const settings = z.record(z.string(), z.unknown())
+const address = z.string().transform(checked(canonicalAddress))
+const hostname = z.string().transform(checked(normalizeHostname))
+
+export const connectionInput = z.strictObject({
+  name: lowerName,
+  driver: z.string().min(1).max(40),
+  url: url.optional(),
+  login: z.string().max(200).optional(),
+  password: secret.optional(),
+  adminlogin: z.string().max(200).optional(),
+  adminpassword: secret.optional(),
+  hiddentypes: z
+    .array(z.string().min(1).max(100))
+    .max(100)
+    .optional()
+    .meta({ description: 'groups to leave out' }),
+  conflictPtr: hostname
+    .optional()
+    .meta({ description: 'the PTR that marks a conflict; default: dns.set.error' }),
+  addressSpace: lowerName
+    .optional()
+    .meta({ description: 'addresses are unique within it; default: default' }),
+  maxConcurrent: z.int().min(1).max(1000).optional().meta({ description: 'the most requests at once' }),
+  tls: settings.optional(),
+  options: settings.optional(),
+})
+export type ConnectionInput = z.output<typeof connectionInput>
+
+export const connectionChange = connectionInput.omit({ name: true }).partial()
+
+export const serverInput = z.strictObject({
+  name,
+  panel: z.string().min(1).max(40).default('none'),
+  url: url.optional(),
+  login: z.string().max(200).optional(),
+  password: secret.optional(),
+  connection: lowerName.default('builtin').meta({ description: 'the connection that manages its addresses' }),
+  tls: settings.optional(),
+  options: settings.optional().meta({ description: '`pools`: a list of pool names that it is limited to' }),
+})
+export type ServerInput = z.output<typeof serverInput>
+
+/** Without the defaults: what a change does not name stays as it is. */
+export const serverChange = serverInput
+  .omit({ name: true })
+  .extend({ panel: serverInput.shape.panel.unwrap(), connection: serverInput.shape.connection.unwrap() })
+  .partial()
+
+export const poolInput = z.strictObject({
+  name,
+  cidr: z.string().max(64).meta({ example: '192.0.2.0/24' }),
+  gateway: address.optional(),
+  exclude: z
+    .array(z.string().min(1).max(100))
+    .max(1000)
+    .optional()
+    .meta({ description: 'addresses, ranges a-b and networks that are never handed out' }),
+  priority: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .optional()
+    .meta({ description: 'lower numbers are used first; default: 100' }),
+  quarantineSeconds: z
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .optional()
+    .meta({ description: 'default: 86400, one day' }),
+  lowWater: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .optional()
+    .meta({ description: 'below so many free addresses it is low' }),
+  connection: lowerName.default('builtin'),
+})
+export type PoolInput = z.output<typeof poolInput>
+
+export const poolChange = poolInput
+  .pick({ priority: true, quarantineSeconds: true, lowWater: true })
+  .partial()
+export type PoolChange = z.output<typeof poolChange>
+
+export const tokenInput = z
+  .strictObject({
+    name: z.string().min(1).max(100),
+    role: z.enum(roles),
+    client: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .meta({ description: 'for the role client: whose services it sees' }),
+    expiresAt: z.iso.datetime({ offset: true }).optional(),
+  })
+  .superRefine((token, context) => {
+    if ((token.role === 'client') !== (token.client !== undefined)) {
+      const message =
+        token.role === 'client' ? 'is needed for the role client' : 'is for the role client only'
+      context.addIssue({ code: 'custom', path: ['client'], message })
+    }
+  })
+export type TokenInput = z.output<typeof tokenInput>
+
+/** A service that exists already, with the addresses that it has. */
+export const serviceInput = z.strictObject({
+  id: z.string().min(1).max(200),
+  kind: z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, 'must be a lower-case word'),
+  client: z.string().min(1).max(200),
+  domain: hostname,
+  server: name,
+  guest: z.string().min(1).max(200).optional(),
+  addresses: z.array(address).max(256).default([]),
+})
+export type ServiceInput = z.output<typeof serviceInput>
+
+export const ptrChange = z.strictObject({
+  ptr: hostname.nullable().meta({ description: 'null removes the PTR', example: 'server1.example.net' }),
+})
+
+function checked<T>(normalize: (input: string) => T) {
+  return (input: string, context: z.RefinementCtx): T => {
+    try {
+      return normalize(input)
+    } catch (error) {
+      context.addIssue({
+        code: 'custom',
+        message: error instanceof Error ? error.message : String(error),
+        input,
+      })
+      return z.NEVER
+    }
+  }
+}

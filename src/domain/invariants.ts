@@ -1,0 +1,225 @@
+import type { Address } from './address.ts'
+import type { BillingEvent } from './events.ts'
+import { assignmentOfMarker, type Marker } from './marker.ts'
+import { wantedSlots } from './oracle.ts'
+import type { Stamp } from './stamp.ts'
+import {
+  type AssignmentState,
+  isEntitled,
+  isTerminal,
+  type OperationKind,
+  type OperationState,
+  type ServiceLife,
+} from './states.ts'
+
+/** Everything that ipbridge knows, and what the IPAMs hold, at one moment. */
+export interface Snapshot {
+  events: (BillingEvent & { key: string; status: string })[]
+  services: { id: string; state: ServiceLife; domain: string | null }[]
+  assignments: AssignmentRecord[]
+  operations: {
+    id: string
+    kind: OperationKind
+    state: OperationState
+    service: string | null
+    assignment: string | null
+    /** The event that caused it, as its key. */
+    event: string | null
+    cause: string
+  }[]
+  /** What the IPAMs hold. */
+  records: { address: Address; space: string; marker: Marker | undefined; ptr: string | undefined }[]
+  /** Markers of conflicts that nobody has decided yet. */
+  conflicts: ReadonlySet<Marker>
+}
+
+export interface AssignmentRecord {
+  id: string
+  service: string
+  slot: string
+  family: number
+  state: AssignmentState
+  address: Address | null
+  requested: Address | null
+  space: string | null
+  marker: Marker
+  licence: boolean
+  held: boolean
+  ptr: string | null
+  entitled: Stamp
+  assignedAt: Date | null
+  releasedAt: Date | null
+  /** The quarantine of its pool, in seconds, where it comes from one of ours. */
+  quarantine: number | null
+}
+
+export interface Violation {
+  /** Its number in docs/reference/invariants.md. */
+  invariant: number
+  message: string
+}
+
+/**
+ * Says what must always hold and does not. Judges by what is there alone, not by how it came about.
+ * @param options.quiet nothing is under way: then everything must also be finished and agree
+ */
+export function checkInvariants(snapshot: Snapshot, options: { quiet: boolean }): Violation[] {
+  const always = [
+    ...oneHolder(snapshot),
+    ...everyEventHasOperations(snapshot),
+    ...quarantineKept(snapshot),
+    ...noForeignPtr(snapshot),
+  ]
+  if (!options.quiet) return always
+  return [...always, ...finalStates(snapshot), ...booksAgree(snapshot), ...everythingEnded(snapshot)]
+}
+
+const isLive = (assignment: AssignmentRecord) => assignment.state !== 'released'
+
+/** 1. No address is held by two live assignments of one address space, in the ledger or in the IPAM. */
+function oneHolder({ assignments, records }: Snapshot): Violation[] {
+  const live = assignments.filter(a => isLive(a) && a.address !== null && !a.licence)
+  const inLedger = repeated(live.map(a => ({ key: `${a.space} ${a.address}`, who: `service ${a.service}` })))
+  const inIpam = repeated(
+    records.map(r => ({ key: `${r.space} ${r.address}`, who: r.marker ?? 'nobody of ours' })),
+  )
+  const slots = repeated(
+    assignments
+      .filter(a => isEntitled(a.state))
+      .map(a => ({ key: `${a.service} ${a.slot} IPv${a.family}`, who: a.id })),
+  )
+  return [
+    ...inLedger.map(text => ({ invariant: 1, message: `two live assignments hold ${text}` })),
+    ...inIpam.map(text => ({ invariant: 1, message: `the IPAM holds twice: ${text}` })),
+    ...slots.map(text => ({ invariant: 1, message: `one slot has two live assignments: ${text}` })),
+  ]
+}
+
+/** 2. Every accepted event leads to operations; every operation traces back to an event, a finding or people. */
+function everyEventHasOperations({ events, operations }: Snapshot): Violation[] {
+  const caused = new Set(operations.map(operation => operation.event))
+  const barren = events.filter(event => !caused.has(event.key))
+  const known = new Set(events.map(event => event.key))
+  const causes = /^(event|finding|operator|schedule):./
+  const homeless = operations.filter(
+    ({ event, cause }) => !causes.test(cause) || (event !== null && !known.has(event)),
+  )
+  return [
+    ...barren.map(event => ({
+      invariant: 2,
+      message: `event ${event.id} of ${event.source} led to no operation`,
+    })),
+    ...homeless.map(operation => ({ invariant: 2, message: `operation ${operation.id} comes from nowhere` })),
+  ]
+}
+
+/** 3. A service's final state is that of its latest events, whatever the order of delivery. */
+function finalStates(snapshot: Snapshot): Violation[] {
+  const excused = new Set(
+    snapshot.operations
+      .filter(({ kind, state }) => kind === 'allocate' && ['failed', 'parked', 'cancelled'].includes(state))
+      .map(operation => operation.assignment),
+  )
+  const wanted = wantedSlots(snapshot.events, snapshot.assignments)
+  const violations: Violation[] = []
+  for (const { id, state } of snapshot.services) {
+    const want = wanted.get(id)
+    if (want === undefined) continue
+    if (state !== want.state)
+      violations.push({ invariant: 3, message: `service ${id} is ${state}, not ${want.state}` })
+    const mine = snapshot.assignments.filter(a => a.service === id && isEntitled(a.state))
+    const have = new Set(mine.map(a => `${a.slot} IPv${a.family}`))
+    for (const slot of want.slots) {
+      if (!have.has(slot)) violations.push({ invariant: 3, message: `service ${id} lacks its slot ${slot}` })
+    }
+    for (const a of mine) {
+      const slot = `${a.slot} IPv${a.family}`
+      if (!want.slots.has(slot))
+        violations.push({ invariant: 3, message: `service ${id} still has the slot ${slot}` })
+      if (a.state !== 'active' && !excused.has(a.id)) {
+        violations.push({ invariant: 3, message: `slot ${slot} of service ${id} is only ${a.state}` })
+      }
+    }
+  }
+  return violations
+}
+
+/** 4. Once quiet, IPAM records with our marker and live assignments match one to one. */
+function booksAgree({ assignments, records, conflicts }: Snapshot): Violation[] {
+  const held = assignments.filter(a => isLive(a) && a.held && a.address !== null)
+  const expected = new Map(held.map(a => [a.marker, a]))
+  const found = new Map(records.flatMap(r => (r.marker === undefined ? [] : [[r.marker, r] as const])))
+  const ghosts = [...found.keys()].filter(marker => !expected.has(marker) && !conflicts.has(marker))
+  const violations = ghosts.map(marker => ({
+    invariant: 4,
+    message: `${found.get(marker)?.address} carries ${marker}, but assignment ${assignmentOfMarker(marker)} is not live there`,
+  }))
+  for (const [marker, assignment] of expected) {
+    const record = found.get(marker)
+    if (record?.address === assignment.address) continue
+    const instead = record ? `has ${record.address} instead` : 'has no record for it'
+    violations.push({
+      invariant: 4,
+      message: `service ${assignment.service} has ${assignment.address}, but the IPAM ${instead}`,
+    })
+  }
+  return violations
+}
+
+/** 6. A released address is not handed out again, except to its former owner, before its quarantine ends. */
+function quarantineKept({ assignments }: Snapshot): Violation[] {
+  const byAddress = new Map<string, AssignmentRecord[]>()
+  for (const a of assignments) {
+    if (a.address === null || a.licence || a.assignedAt === null) continue
+    const key = `${a.space} ${a.address}`
+    byAddress.set(key, [...(byAddress.get(key) ?? []), a])
+  }
+  const violations: Violation[] = []
+  for (const holders of byAddress.values()) {
+    holders.sort((a, b) => Number(a.assignedAt) - Number(b.assignedAt))
+    for (const [index, next] of holders.entries()) {
+      const former = holders[index - 1]
+      if (!former?.releasedAt || former.service === next.service || former.quarantine === null) continue
+      const wait = former.quarantine * 1000 - (Number(next.assignedAt) - Number(former.releasedAt))
+      // The two moments are taken by different statements; a second covers that.
+      if (wait <= 1_000) continue
+      const who = `service ${next.service} got ${next.address} ${Math.round(wait / 1000)} s before`
+      violations.push({
+        invariant: 6,
+        message: `${who} its quarantine after service ${former.service} ended`,
+      })
+    }
+  }
+  return violations
+}
+
+/** 7. A PTR exists only for a live assignment, and is the one that the ledger has for it. */
+function noForeignPtr({ assignments, services, records, conflicts }: Snapshot): Violation[] {
+  const live = new Map(assignments.filter(isLive).map(a => [a.marker, a]))
+  const owners = new Map(services.flatMap(s => (s.domain === null ? [] : [[s.domain, s.id] as const])))
+  return records.flatMap(({ address, marker, ptr }) => {
+    if (ptr === undefined || marker === undefined || conflicts.has(marker)) return []
+    const assignment = live.get(marker)
+    if (assignment === undefined)
+      return [{ invariant: 7, message: `${address} has the PTR ${ptr}, but no live assignment` }]
+    const owner = owners.get(ptr)
+    const isForeign =
+      assignment.ptr !== null && assignment.ptr !== ptr && owner !== undefined && owner !== assignment.service
+    return isForeign
+      ? [{ invariant: 7, message: `${address} of service ${assignment.service} names ${ptr} of ${owner}` }]
+      : []
+  })
+}
+
+/** 8. When faults stop, every operation becomes terminal. Only a full pool may keep one parked. */
+function everythingEnded({ operations }: Snapshot): Violation[] {
+  return operations
+    .filter(({ state }) => !isTerminal(state) && state !== 'parked')
+    .map(({ id, kind, state }) => ({ invariant: 8, message: `operation ${id} (${kind}) is still ${state}` }))
+}
+
+function repeated(items: { key: string; who: string }[]): string[] {
+  const holders = new Map<string, string[]>()
+  for (const { key, who } of items) holders.set(key, [...(holders.get(key) ?? []), who])
+  return [...holders].filter(([, who]) => who.length > 1).map(([key, who]) => `${key} (${who.join(' and ')})`)
+}

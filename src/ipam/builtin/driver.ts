@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Family } from '../../domain/address.ts'
+import { IpbridgeError } from '../../errors.ts'
+import type { AddressRequest, IpamDriver, IpamRecord } from '../driver.ts'
+import type { PoolDesk } from './pools.ts'
+import type { BuiltinStore } from './store.ts'
+
+export interface BuiltinOptions {
+  /** The id of the connection whose pools these are. */
+  connection: string
+  store: BuiltinStore
+  pools: PoolDesk
+  /** Called when addresses became free, so that whoever waits for one can be woken. */
+  onSpace: (connection: string, family: Family, count: number) => void
+}
+
+/** How long a request may find every free range in other hands before it gives up as busy. */
+const busyMs = 5_000
+const pageSize = 2_000
+
+/** The IPAM for people who have no other: pools in our own database. */
+export function builtinIpam({ connection, store, pools, onSpace }: BuiltinOptions): IpamDriver {
+  async function takeNamed(want: AddressRequest, address: string): Promise<IpamRecord> {
+    const answer = await store.takeAddress(connection, address, want.marker, want.owner)
+    if (answer === 'granted') return { address, marker: want.marker, owner: want.owner }
+    throw refusal(address, answer)
+  }
+
+  async function takeAny(want: AddressRequest, signal: AbortSignal): Promise<IpamRecord> {
+    const { family, marker, owner } = want
+    const deadline = performance.now() + busyMs
+    for (let swept = false; ; ) {
+      const record = await store.take({ connection, family, pools: want.pools, marker, owner })
+      if (record) return record
+      const stock = await store.stock(connection, family, want.pools)
+      if (stock.pools === 0) throw noSuchPool(want)
+      if (stock.free) {
+        // Free ranges are there, but others are taking from every one of them at this moment.
+        if (performance.now() > deadline)
+          throw new IpbridgeError('ipam_busy', 'the pools are too busy; trying again later')
+        await sleep(1 + Math.random() * 5, undefined, { signal })
+      } else if (swept) {
+        throw exhausted(want)
+      } else {
+        await store.sweep(10_000)
+        swept = true
+      }
+    }
+  }
+
+  return {
+    name: 'builtin',
+    abilities: { reads: 'marker', pools: true, ptr: true, requestsSpecific: true },
+    findByMarker: marker => store.findByMarker(marker),
+    read: address => store.read(connection, address),
+
+    async request(want, signal) {
+      return want.requested === undefined ? takeAny(want, signal) : takeNamed(want, want.requested)
+    },
+
+    async setPtr({ address, marker }, ptr) {
+      if (await store.setPtr({ connection, address, marker, ptr: ptr ?? null })) return
+      throw new IpbridgeError('record_not_ours', `${address} does not carry ${marker} in the built-in IPAM`)
+    },
+
+    async release({ address, marker }) {
+      const quarantine = await store.release({ connection, address, marker })
+      if (quarantine === undefined) {
+        if (await store.read(connection, address)) {
+          throw new IpbridgeError(
+            'record_not_ours',
+            `${address} is held in the built-in IPAM, but not under ${marker}`,
+          )
+        }
+      } else if (quarantine === 0) {
+        for (const freed of await store.sweep(1_000)) onSpace(freed.connection, freed.family, freed.count)
+      }
+    },
+
+    async *list(signal) {
+      for (let after: string | undefined; ; ) {
+        signal.throwIfAborted()
+        const page = await store.page(connection, after, pageSize)
+        yield* page
+        after = page.at(-1)?.address
+        if (page.length < pageSize) return
+      }
+    },
+
+    async check() {
+      const fill = await pools.fill(connection)
+      const remarks = fill.length > 0 ? [] : ['there are no pools yet: add one with `ipbridge pool add`']
+      return { ok: fill.length > 0, pools: fill, remarks }
+    },
+  }
+}
+
+function refusal(address: string, answer: string): IpbridgeError {
+  switch (answer) {
+    case 'outside':
+      return new IpbridgeError('address_outside_pools', `${address} is in none of the pools`)
+    case 'reserved':
+      return new IpbridgeError(
+        'address_taken',
+        `${address} is never handed out: it is a gateway, a network address or excluded`,
+      )
+    case 'quarantined':
+      return new IpbridgeError('address_taken', `${address} is in quarantine after another service`)
+    case 'busy':
+      return new IpbridgeError('ipam_busy', `${address} is being taken or returned right now`)
+    default:
+      return new IpbridgeError('address_taken', `${address} is taken`)
+  }
+}
+
+function describe(want: AddressRequest): string {
+  return want.pools ? `pool ${want.pools.join(' or ')}` : `IPv${want.family} pool of this connection`
+}
+
+function noSuchPool(want: AddressRequest): IpbridgeError {
+  return new IpbridgeError(
+    'no_such_pool',
+    `there is no ${describe(want)}; add one with \`ipbridge pool add\``,
+  )
+}
+
+function exhausted(want: AddressRequest): IpbridgeError {
+  return new IpbridgeError(
+    'pool_exhausted',
+    `every ${describe(want)} is full; the operation is parked until an address returns or a pool is added`,
+  )
+}

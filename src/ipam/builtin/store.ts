@@ -1,0 +1,192 @@
+import { batched } from '../../db/batch.ts'
+import { type Db, Prisma } from '../../db/client.ts'
+import type { Address, Family } from '../../domain/address.ts'
+import type { Marker } from '../../domain/marker.ts'
+import type { IpamRecord } from '../driver.ts'
+
+/** What the built-in IPAM asks of the database. Concurrent calls share statements. */
+export type BuiltinStore = ReturnType<typeof createBuiltinStore>
+
+interface Row {
+  address: Address
+  marker: string | null
+  owner: string | null
+  ptr: string | null
+  pool: string
+}
+
+interface Taking {
+  connection: string
+  family: Family
+  pools: readonly string[] | undefined
+  marker: Marker
+  owner: string
+}
+
+const columns = Prisma.sql`a.address, a.marker, a.owner, a.ptr, p.name as pool`
+
+export function createBuiltinStore(db: Db) {
+  const options = { size: 200, parallel: 2 }
+
+  const findByMarker = batched(async (markers: Marker[]) => {
+    const rows = await db.$queryRaw<Row[]>`
+      select ${columns} from pool_address a join pool p on p.id = a.pool_id
+      where a.marker = any (${markers}::text[])`
+    const found = new Map(rows.map(row => [row.marker, toRecord(row)]))
+    return markers.map(marker => found.get(marker))
+  }, options)
+
+  /** One free address for each; none where a pool had none that nobody else was taking. */
+  const take = batched(async (wanted: Taking[]) => {
+    const granted = new Map<Marker, IpamRecord>()
+    for (const group of groupsOf(wanted)) {
+      for (const row of await takeGroup(db, group)) granted.set(row.marker ?? '', toRecord(row))
+    }
+    return wanted.map(({ marker }) => granted.get(marker))
+  }, options)
+
+  const setPtr = batched(
+    async (items: { connection: string; address: Address; marker: Marker; ptr: string | null }[]) => {
+      const rows = await db.$queryRaw<{ marker: string }[]>`
+      update pool_address a set ptr = i.ptr
+      from jsonb_to_recordset(${JSON.stringify(items)}::jsonb) as i (connection uuid, address inet, marker text, ptr text), pool p
+      where a.marker = i.marker and a.address = i.address and p.id = a.pool_id and p.connection_id = i.connection
+      returning a.marker`
+      const written = new Set(rows.map(row => row.marker))
+      return items.map(({ marker }) => written.has(marker))
+    },
+    options,
+  )
+
+  const release = batched(async (items: { connection: string; address: Address; marker: Marker }[]) => {
+    const rows = await db.$queryRaw<{ marker: string; quarantine: number }[]>`
+      update pool_address a
+      set state = 'quarantined', marker = null, ptr = null, freed_at = now(),
+          available_at = now() + p.quarantine_seconds * interval '1 second'
+      from jsonb_to_recordset(${JSON.stringify(items)}::jsonb) as i (connection uuid, address inet, marker text), pool p
+      where a.marker = i.marker and a.address = i.address and p.id = a.pool_id and p.connection_id = i.connection
+      returning i.marker, p.quarantine_seconds as quarantine`
+    const quarantines = new Map(rows.map(row => [row.marker, row.quarantine]))
+    return items.map(({ marker }) => quarantines.get(marker))
+  }, options)
+
+  return {
+    findByMarker,
+    take,
+    setPtr,
+    /** @returns the quarantine in seconds, or undefined where no record carries the marker */
+    release,
+
+    async read(connection: string, address: Address): Promise<IpamRecord | undefined> {
+      const [row] = await db.$queryRaw<Row[]>`
+        select ${columns} from pool_address a join pool p on p.id = a.pool_id
+        where p.connection_id = ${connection}::uuid and a.address = ${address}::inet and a.state = 'held'`
+      return row && toRecord(row)
+    },
+
+    /** @returns granted, taken, quarantined, reserved, outside or busy */
+    async takeAddress(connection: string, address: Address, marker: Marker, owner: string): Promise<string> {
+      const [row] = await db.$queryRaw<{ answer: string }[]>`
+        select builtin_take_address(${connection}::uuid, ${address}::inet, ${marker}, ${owner}) as answer`
+      return row?.answer ?? 'outside'
+    },
+
+    /** What stands behind an unserved request: no such pool, nothing free, or free but in other hands just now. */
+    async stock(connection: string, family: Family, pools: readonly string[] | undefined) {
+      const [row] = await db.$queryRaw<{ pools: bigint; free: boolean }[]>`
+        select count(*) as pools, coalesce(bool_or(exists (select from pool_free f where f.pool_id = p.id)), false) as free
+        from pool p
+        where p.connection_id = ${connection}::uuid and family(p.cidr) = ${family}::int
+          and (${pools ?? null}::text[] is null or p.name = any (${pools ?? null}::text[]))`
+      return { pools: Number(row?.pools ?? 0), free: row?.free ?? false }
+    },
+
+    /**
+     * Moves addresses whose quarantine is over back to the free ones, with the time since when they are free.
+     * @returns how many, by connection and family
+     */
+    async sweep(limit: number): Promise<{ connection: string; family: Family; count: number }[]> {
+      const rows = await db.$queryRaw<{ connection: string; family: number; count: bigint }[]>`
+        with due as (
+          select a.pool_id, a.address from pool_address a
+          where a.state = 'quarantined' and a.available_at <= now()
+          order by a.available_at limit ${limit}::int for update skip locked),
+        gone as (
+          delete from pool_address a using due where a.pool_id = due.pool_id and a.address = due.address
+          returning a.pool_id, a.address, a.freed_at),
+        back as (
+          insert into pool_free (pool_id, first, last, since)
+          select pool_id, address, address, coalesce(freed_at, now()) from gone)
+        select p.connection_id as connection, family(p.cidr) as family, count(*) as count
+        from gone join pool p on p.id = gone.pool_id group by 1, 2`
+      return rows.map(row => ({ ...row, family: row.family as Family, count: Number(row.count) }))
+    },
+
+    /** The next held addresses after one, in order. */
+    async page(connection: string, after: Address | undefined, size: number): Promise<IpamRecord[]> {
+      const rows = await db.$queryRaw<Row[]>`
+        select ${columns} from pool p join pool_address a on a.pool_id = p.id
+        where p.connection_id = ${connection}::uuid and a.state = 'held'
+          and (${after ?? null}::inet is null or a.address > ${after ?? null}::inet)
+        order by a.address limit ${size}::int`
+      return rows.map(toRecord)
+    },
+  }
+}
+
+/** Requests that the same free addresses can serve. */
+function groupsOf(wanted: Taking[]): Taking[][] {
+  const groups = new Map<string, Taking[]>()
+  for (const want of wanted) {
+    const key = JSON.stringify([want.connection, want.family, want.pools])
+    groups.set(key, [...(groups.get(key) ?? []), want])
+  }
+  return [...groups.values()]
+}
+
+/**
+ * In one statement: the former address for whoever comes back while it is in quarantine, else the one that
+ * has been free longest. The whole is undone when a marker turns out to hold an address already.
+ */
+function takeGroup(db: Db, group: Taking[]): Promise<Row[]> {
+  const [{ connection, family, pools } = group[0] as Taking] = group
+  const items = JSON.stringify(group.map(({ marker, owner }, index) => ({ n: index + 1, marker, owner })))
+  return db.$queryRaw<Row[]>`
+    with wanted as (
+      select * from jsonb_to_recordset(${items}::jsonb) as w (n int, marker text, owner text)),
+    former as (
+      select w.n, w.marker, f.pool_id, f.address
+      from wanted w cross join lateral (
+        select a.pool_id, a.address from pool_address a join pool p on p.id = a.pool_id
+        where a.state = 'quarantined' and a.owner = w.owner and p.connection_id = ${connection}::uuid
+          and family(p.cidr) = ${family}::int and (${pools ?? null}::text[] is null or p.name = any (${pools ?? null}::text[]))
+        order by a.freed_at desc limit 1
+        for update of a skip locked) f),
+    returned as (
+      update pool_address a
+      set state = 'held', marker = former.marker, taken_at = now(), freed_at = null, available_at = null
+      from former where a.pool_id = former.pool_id and a.address = former.address
+      returning a.pool_id, a.address, a.marker, a.owner),
+    others as (
+      select w.marker, w.owner, row_number() over (order by w.n) as n
+      from wanted w where not exists (select from former where former.n = w.n)),
+    fresh as (
+      select t.pool_id, t.address, row_number() over () as n
+      from builtin_take(${connection}::uuid, ${family}::int, ${pools ?? null}::text[], (select count(*)::int from others)) t),
+    granted as (
+      insert into pool_address (pool_id, address, state, marker, owner)
+      select f.pool_id, f.address, 'held', o.marker, o.owner from fresh f join others o on o.n = f.n
+      returning pool_id, address, marker, owner)
+    select g.address, g.marker, g.owner, null as ptr, p.name as pool
+    from (select * from returned union all select * from granted) g join pool p on p.id = g.pool_id`
+}
+
+function toRecord(row: Row): IpamRecord {
+  return {
+    address: row.address,
+    pool: row.pool,
+    ...(row.marker === null ? {} : { marker: row.marker }),
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    ...(row.ptr === null ? {} : { ptr: row.ptr }),
+  }
+}

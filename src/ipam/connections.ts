@@ -1,0 +1,72 @@
+import type { OpenConnection, OpenServer, Registry } from '../db/registry.ts'
+import { IpbridgeError } from '../errors.ts'
+import type { Ipam } from '../queue/ports.ts'
+import type { Run } from '../queue/run.ts'
+import type { IpamDriver } from './driver.ts'
+import { limited } from './limited.ts'
+
+/** Makes a driver for a stored connection. */
+export type IpamFactory = (connection: OpenConnection) => IpamDriver
+
+export type IpamConnections = ReturnType<typeof ipamConnections>
+
+/**
+ * Makes drivers out of stored connections: one for each, and anew when the connection was changed.
+ * @param options.drivers the drivers that a connection may name
+ */
+export function ipamConnections(options: { registry: Registry; drivers: Record<string, IpamFactory> }) {
+  const { registry } = options
+  const made = new Map<string, { driver: IpamDriver; updatedAt: number }>()
+  const names = Object.keys(options.drivers)
+
+  function driverOf(connection: OpenConnection): IpamDriver {
+    const known = made.get(connection.id)
+    const updatedAt = connection.updatedAt.getTime()
+    if (known?.updatedAt === updatedAt) return known.driver
+    const factory = options.drivers[connection.driver]
+    if (factory === undefined) {
+      const why = `connection ${connection.name} has the driver ${connection.driver}; there are ${names.join(', ')}`
+      throw new IpbridgeError('invalid_configuration', why)
+    }
+    const { maxConcurrent } = connection
+    const driver =
+      maxConcurrent === undefined ? factory(connection) : limited(factory(connection), maxConcurrent)
+    made.set(connection.id, { driver, updatedAt })
+    return driver
+  }
+
+  return {
+    names,
+
+    /** The driver of a stored connection. */
+    async driver(connectionId: string): Promise<IpamDriver> {
+      return driverOf(await registry.connection(connectionId))
+    },
+
+    /** The IPAM that an operation is about. */
+    async ipamOf(run: Run): Promise<Ipam> {
+      if (run.connectionId === undefined) {
+        throw new IpbridgeError(
+          'service_not_live',
+          'the operation names no connection: its service has no server',
+        )
+      }
+      const connection = await registry.connection(run.connectionId)
+      const server = run.service?.serverId ? await registry.server(run.service.serverId) : undefined
+      return {
+        connectionId: connection.id,
+        name: connection.name,
+        addressSpace: connection.addressSpace,
+        conflictPtr: connection.conflictPtr,
+        driver: driverOf(connection),
+        pools: poolsOf(server),
+      }
+    },
+  }
+}
+
+/** A server may be limited to some pools or groups of its connection. */
+function poolsOf(server: OpenServer | undefined): string[] | undefined {
+  const pools = server?.options['pools']
+  return Array.isArray(pools) && pools.length > 0 ? pools.map(String) : undefined
+}

@@ -1,0 +1,78 @@
+import type { Address, Family } from '../domain/address.ts'
+import type { Hostname } from '../domain/hostname.ts'
+import type { Marker } from '../domain/marker.ts'
+
+/**
+ * The port to an IPAM. A driver is a function that takes its options and returns such an object.
+ *
+ * Every call ends in one of five ways: it returns (done, and read back where the IPAM allows), or it throws
+ * an IpbridgeError that says `retry: 'never'`, `retry: 'later'` or `outcome: 'unknown'`; what is already gone
+ * counts as done. test/contract/ipam.ts is what every driver passes.
+ */
+export interface IpamDriver {
+  readonly name: string
+  readonly abilities: IpamAbilities
+  /** The record that carries the marker, if there is one: a grant whose answer we never heard. */
+  findByMarker(marker: Marker, signal: AbortSignal): Promise<IpamRecord | undefined>
+  /** What the IPAM holds at an address; undefined where nobody holds it. */
+  read(address: Address, signal: AbortSignal): Promise<IpamRecord | undefined>
+  /**
+   * Asks for an address and has it marked. Not idempotent: an unknown outcome is resolved by findByMarker.
+   * @throws pool_exhausted, no_such_pool, address_taken, address_outside_pools, ipam_busy and the like
+   */
+  request(want: AddressRequest, signal: AbortSignal): Promise<IpamRecord>
+  /** Sets the PTR of an address that we hold; undefined removes it. */
+  setPtr(held: Held, ptr: Hostname | undefined, signal: AbortSignal): Promise<void>
+  /**
+   * Gives the address back. Already free is success.
+   * @throws record_not_ours where the record no longer carries our marker
+   */
+  release(held: Held, signal: AbortSignal): Promise<void>
+  /** Everything that is held, ascending by address. */
+  list(signal: AbortSignal): AsyncIterable<IpamRecord>
+  /** "Test connection". Never throws for what an administrator can mend: it says so. */
+  check(signal: AbortSignal): Promise<ConnectionCheck>
+}
+
+export interface IpamAbilities {
+  /** Whether a marker can be looked up, or only be found by listing. */
+  reads: 'marker' | 'list'
+  pools: boolean
+  ptr: boolean
+  requestsSpecific: boolean
+}
+
+export interface AddressRequest {
+  marker: Marker
+  family: Family
+  /** Service and slot: who may have the address back while it is in quarantine. */
+  owner: string
+  /** This address and no other. */
+  requested?: Address
+  /** Only from these pools or groups. */
+  pools?: readonly string[]
+}
+
+/** An address that we hold, and the marker that proves it: the fence against acting on someone else's. */
+export interface Held {
+  address: Address
+  marker: Marker
+}
+
+export interface IpamRecord {
+  address: Address
+  /** Our marker, wherever the IPAM keeps it. */
+  marker?: Marker
+  ptr?: Hostname
+  owner?: string
+  /** The pool or group that it comes from. */
+  pool?: string
+}
+
+export interface ConnectionCheck {
+  ok: boolean
+  version?: string
+  pools: { name: string; total: string; used: number; quarantined: number; free: string }[]
+  /** What an administrator should know or mend, in plain words. */
+  remarks: string[]
+}

@@ -1,0 +1,93 @@
+import { type Address, compareAddresses, fromBigInt } from '../domain/address.ts'
+import { usableRanges } from '../domain/pool.ts'
+import { IpbridgeError } from '../errors.ts'
+import type { AddressRequest, IpamDriver, IpamRecord } from './driver.ts'
+
+/**
+ * An IPAM that forgets everything with the process: the smallest complete driver, for whoever writes one,
+ * and what the processors are tested on.
+ * @param options.pools networks by name
+ */
+export function memoryIpam(options: { pools: Record<string, string> }): IpamDriver & {
+  /** The books themselves, so that a test can see them and change them behind ipbridge's back. */
+  records: Map<Address, IpamRecord>
+} {
+  const records = new Map<Address, IpamRecord>()
+  const pools = Object.entries(options.pools).map(([name, cidr]) => ({ name, ...usableRanges({ cidr }) }))
+
+  function* freeAddresses(want: AddressRequest): Generator<{ address: Address; pool: string }> {
+    for (const { name, family, ranges } of pools) {
+      if (family !== want.family || (want.pools && !want.pools.includes(name))) continue
+      for (const { first, last } of ranges) {
+        for (let value = first; value <= last; value++) {
+          const address = fromBigInt(value, family)
+          if (!records.has(address)) yield { address, pool: name }
+        }
+      }
+    }
+  }
+
+  function find(want: AddressRequest): { address: Address; pool: string } {
+    if (want.pools && !pools.some(pool => want.pools?.includes(pool.name))) {
+      throw new IpbridgeError('no_such_pool', `there is no pool ${want.pools.join(', ')}`)
+    }
+    for (const free of freeAddresses(want)) {
+      if (want.requested === undefined || free.address === want.requested) return free
+    }
+    if (want.requested === undefined) throw new IpbridgeError('pool_exhausted', 'no address is free')
+    throw records.has(want.requested)
+      ? new IpbridgeError('address_taken', `${want.requested} is taken`)
+      : new IpbridgeError('address_outside_pools', `${want.requested} is in no pool`)
+  }
+
+  function heldBy(address: Address, marker: string): IpamRecord | undefined {
+    const record = records.get(address)
+    if (record === undefined || record.marker === marker) return record
+    throw new IpbridgeError('record_not_ours', `${address} does not carry ${marker}`)
+  }
+
+  return {
+    name: 'memory',
+    abilities: { reads: 'marker', pools: true, ptr: true, requestsSpecific: true },
+    records,
+
+    async findByMarker(marker) {
+      return [...records.values()].find(record => record.marker === marker)
+    },
+    async read(address) {
+      return records.get(address)
+    },
+    async request(want) {
+      const record = { ...find(want), marker: want.marker, owner: want.owner }
+      records.set(record.address, record)
+      return record
+    },
+    async setPtr({ address, marker }, ptr) {
+      const { ptr: _, ...record } = heldBy(address, marker) ?? { address, marker }
+      records.set(address, ptr === undefined ? record : { ...record, ptr })
+    },
+    async release({ address, marker }) {
+      if (heldBy(address, marker)) records.delete(address)
+    },
+    async *list() {
+      yield* [...records.values()].sort((a, b) => compareAddresses(a.address, b.address))
+    },
+    async check() {
+      const used = (name: string) => [...records.values()].filter(record => record.pool === name).length
+      return {
+        ok: true,
+        pools: pools.map(({ name, ranges }) => {
+          const total = ranges.reduce((sum, range) => sum + range.last - range.first + 1n, 0n)
+          return {
+            name,
+            total: `${total}`,
+            used: used(name),
+            quarantined: 0,
+            free: `${total - BigInt(used(name))}`,
+          }
+        }),
+        remarks: [],
+      }
+    },
+  }
+}

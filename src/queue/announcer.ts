@@ -1,0 +1,52 @@
+import type { Announcement } from '../db/operations.ts'
+import { type OperationKind, operationKinds } from '../domain/states.ts'
+import type { Log } from '../log.ts'
+import type { QueueBackend } from './backend.ts'
+import { jobIdOf, jobOf } from './names.ts'
+
+/** Tells the queue about operations. */
+export interface Announcer {
+  /**
+   * Adds a job for each operation. A job that is still in the queue is not added again.
+   * Never fails: what the queue did not hear now, the dispatcher tells it later.
+   */
+  announce(operations: Announcement[]): Promise<void>
+  /** Removes the failed jobs that an operation left behind, so that operators see only what is still failed. */
+  forget(kind: OperationKind, id: string, epoch: number): Promise<void>
+}
+
+/** How the jobs of operations are kept and retried; when a retry is due, the runner says (src/queue/runner.ts). */
+const jobOptions = {
+  // Whether an operation has failed is for PostgreSQL to say. A job that gave up by itself would keep its id,
+  // and the operation could not be announced again.
+  attempts: 1_000_000_000,
+  backoff: { type: 'ipbridge' },
+  // A job that ended must free its id at once: the same operation may have to be announced again.
+  removeOnComplete: true,
+  removeOnFail: { count: 5_000 },
+  stackTraceLimit: 3,
+}
+
+export function createAnnouncer(queues: QueueBackend, log: Log): Announcer {
+  return {
+    async announce(operations) {
+      const added = operationKinds.map(kind => {
+        const members = operations.filter(operation => operation.kind === kind).map(jobOf)
+        const jobs = members.map(({ name, data, opts }) => ({ name, data, opts: { ...jobOptions, ...opts } }))
+        return jobs.length === 0 ? [] : queues.queue(kind).addBulk(jobs)
+      })
+      for (const result of await Promise.allSettled(added)) {
+        if (result.status === 'rejected') {
+          log.warn({ err: result.reason }, 'the queue is away; the dispatcher announces the operations later')
+        }
+      }
+    },
+
+    async forget(kind, id, epoch) {
+      const ids = Array.from({ length: Math.min(epoch, 50) + 1 }, (_, back) =>
+        jobIdOf(kind, id, epoch - back),
+      )
+      await Promise.allSettled(ids.map(jobId => queues.queue(kind).remove(jobId)))
+    },
+  }
+}

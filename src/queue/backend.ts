@@ -1,0 +1,154 @@
+import {
+  type BackendFactory,
+  type ConnectionOptions,
+  createPostgresBackend,
+  type Processor,
+  Queue,
+  type RedisQueueBackend,
+  runMigrations,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import pg from 'pg'
+import type { Log } from '../log.ts'
+import { allQueues } from './names.ts'
+import type { RedisTarget } from './redis-url.ts'
+
+/** BullMQ on Redis or on PostgreSQL: nothing else in ipbridge knows which. */
+export interface QueueBackend {
+  readonly kind: 'redis' | 'postgres'
+  /** A queue to add to. Adding fails at once while the queue is down, instead of waiting for it. */
+  queue(name: string): Queue
+  /** Begins to work on a queue. The processor must declare three plain parameters to be given the signal. */
+  work(name: string, processor: Processor, options: Omit<WorkerOptions, 'connection' | 'prefix'>): Worker
+  /** Throws unless the queue answers. */
+  ping(): Promise<void>
+  /** Redis only: for `ipbridge doctor`. */
+  readonly redis: Redis | Cluster | undefined
+  close(): Promise<void>
+}
+
+/** The schema that BullMQ keeps its tables in, and that a plain BullMQ producer looks in. */
+const schema = 'bullmq'
+
+/** Connects to the queue: Redis where a target is given, else the same PostgreSQL as the ledger. */
+export function openQueues(options: {
+  redis: RedisTarget | undefined
+  databaseUrl: string
+  log: Log
+}): QueueBackend {
+  return options.redis ? onRedis(options.redis, options.log) : onPostgres(options.databaseUrl, options.log)
+}
+
+/** Makes BullMQ's tables. Safe to repeat, and for many at once. */
+export async function migrateQueueTables(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    await runMigrations(client, schema)
+  } finally {
+    await client.end()
+  }
+}
+
+function onRedis(target: RedisTarget, log: Log): QueueBackend {
+  // A producer must fail fast; a worker must wait for Redis to come back. One connection cannot do both.
+  const producer = connect(target, { maxRetriesPerRequest: 1, enableOfflineQueue: false }, log)
+  const consumer = connect(target, { maxRetriesPerRequest: null }, log)
+  const queues = new Map<string, Queue>()
+  // Asking for the version fails while Redis is away, and a queue that failed to begin stays useless for good.
+  const settings = { prefix: target.prefix, skipWaitingForReady: true, skipVersionCheck: true }
+
+  return {
+    kind: 'redis',
+    redis: producer,
+    queue: name =>
+      remember(
+        queues,
+        name,
+        () => new Queue(name, { ...settings, connection: producer as ConnectionOptions }),
+        log,
+      ),
+    work: (name, processor, more) =>
+      new Worker(name, processor, {
+        ...more,
+        prefix: target.prefix,
+        connection: consumer as ConnectionOptions,
+      }),
+    async ping() {
+      await producer.ping()
+    },
+    async close() {
+      await Promise.allSettled([...queues.values()].map(queue => queue.close()))
+      producer.disconnect()
+      consumer.disconnect()
+    },
+  }
+}
+
+function connect(target: RedisTarget, profile: RedisOptions, log: Log): Redis | Cluster {
+  const { nodes, username, password, tls, db, master } = target
+  const common: RedisOptions = {
+    ...profile,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: {} } : {}),
+  }
+  const client = open()
+  client.on('error', error => log.warn({ err: error }, 'redis'))
+  return client
+
+  function open(): Redis | Cluster {
+    if (target.mode === 'cluster') {
+      const { enableOfflineQueue = true } = profile
+      return new Cluster(nodes, { redisOptions: common, enableOfflineQueue })
+    }
+    if (target.mode === 'sentinel') {
+      return new Redis({ ...common, db, sentinels: nodes, name: master ?? '' })
+    }
+    return new Redis({ ...common, db, ...nodes[0] })
+  }
+}
+
+function onPostgres(databaseUrl: string, log: Log): QueueBackend {
+  // Every worker keeps one connection to listen on.
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: allQueues.length + 12,
+    options: `-c search_path=${schema}`,
+    application_name: 'ipbridge queue',
+    keepAlive: true,
+  })
+  pool.on('error', error => log.warn({ err: error }, 'queue database'))
+  // Each queue and each worker listens to it.
+  pool.setMaxListeners(2 * allQueues.length + 10)
+  const queues = new Map<string, Queue>()
+  const connection = pool as unknown as ConnectionOptions
+  const backend = createPostgresBackend as unknown as BackendFactory<RedisQueueBackend>
+
+  return {
+    kind: 'postgres',
+    redis: undefined,
+    queue: name =>
+      remember(queues, name, () => new Queue(name, { connection, skipWaitingForReady: true }, backend), log),
+    work: (name, processor, more) => new Worker(name, processor, { ...more, connection }, backend),
+    async ping() {
+      await pool.query('select 1')
+    },
+    async close() {
+      await Promise.allSettled([...queues.values()].map(queue => queue.close()))
+      await pool.end()
+    },
+  }
+}
+
+function remember(queues: Map<string, Queue>, name: string, make: () => Queue, log: Log): Queue {
+  const known = queues.get(name)
+  if (known) return known
+  const queue = make()
+  // Without a listener an 'error' event would end the process.
+  queue.on('error', error => log.warn({ err: error, queue: name }, 'queue'))
+  queues.set(name, queue)
+  return queue
+}

@@ -1,0 +1,25 @@
+import type { Reservations } from '../db/reservations.ts'
+import type { IpamDriver } from '../ipam/driver.ts'
+import type { PanelDriver } from '../panels/driver.ts'
+import type { Run } from './run.ts'
+
+/** An IPAM connection as the processors use it. */
+export interface Ipam {
+  connectionId: string
+  /** The connection's name. */
+  name: string
+  addressSpace: string
+  conflictPtr: string
+  driver: IpamDriver
+  /** The pools that the service's server is limited to. */
+  pools: readonly string[] | undefined
+}
+
+/** What the four processors are given. */
+export interface Ports {
+  reservations: Reservations
+  /** The IPAM that an operation is about. */
+  ipamOf(run: Run): Promise<Ipam>
+  /** The panel of the service's server. */
+  panelOf(run: Run): Promise<PanelDriver>
+}

@@ -1,0 +1,21 @@
+import type { Claimed } from '../db/operations.ts'
+import type { Outcome } from '../domain/outcome.ts'
+
+/** One try at an operation, as a processor sees it. */
+export interface Run extends Claimed {
+  /** Aborted at shutdown, on cancellation, and when the lease could not be renewed in time. */
+  readonly signal: AbortSignal
+  /**
+   * Does one step and logs it with its outcome and duration. Refuses to begin once the signal is aborted or
+   * the local deadline has passed: then another worker may be at it already.
+   *
+   * @param outcome what to log, from the result; default `done`
+   */
+  step<T>(
+    name: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    outcome?: (result: T) => string,
+  ): Promise<T>
+}
+
+export type Processor = (run: Run) => Promise<Outcome>

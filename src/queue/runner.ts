@@ -1,0 +1,186 @@
+import type { Clock } from '../clock.ts'
+import type { Announcement, Claimed, Operations, StepEntry } from '../db/operations.ts'
+import { backoff, maxAttempts } from '../domain/backoff.ts'
+import type { Outcome } from '../domain/outcome.ts'
+import type { OperationKind } from '../domain/states.ts'
+import { asIpbridgeError, FenceLost, IpbridgeError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Processor, Run } from './run.ts'
+
+/** How one notification ended. */
+export type Ran =
+  | { result: 'not claimed' }
+  | { result: 'lost' }
+  | { result: 'settled'; state: Outcome['state'] }
+  | { result: 'retry'; delayMs: number; message: string }
+  | { result: 'failed'; message: string }
+
+/** Runs operations: claims, guards, times and settles what the processors do. */
+export interface Runner {
+  run(operation: string, signal?: AbortSignal): Promise<Ran>
+  /** How many operations are being worked on. */
+  readonly active: number
+  /** Aborts everything that runs; what it held goes back to the queue. */
+  abort(): void
+  close(): void
+}
+
+export interface RunnerOptions {
+  operations: Operations
+  processors: Record<OperationKind, Processor>
+  announce: (operations: Announcement[]) => Promise<void>
+  clock: Clock
+  log: Log
+  random?: () => number
+}
+
+/** How long a parked operation waits at the most, should nobody wake it: other IPAMs do not tell when they have space. */
+const parkedMs = 60_000
+
+/** What is added to the time at which BullMQ retries, before the dispatcher steps in for it. */
+const graceMs = 10_000
+
+interface Guard {
+  epoch: number
+  abort: AbortController
+  /** On the local clock: after this, somebody else may hold the lease. */
+  deadline: number
+}
+
+export function createRunner(options: RunnerOptions): Runner {
+  const { operations, processors, announce, clock, log, random = Math.random } = options
+  const guards = new Map<string, Guard>()
+  // The lease counts from when PostgreSQL grants it, ours from before we asked: ours always ends first.
+  const leaseMs = operations.leaseSeconds * 1000
+  const localMs = leaseMs * 0.8
+  let stopping = false
+
+  const heartbeat = setInterval(() => void renew(), leaseMs / 3)
+  heartbeat.unref()
+
+  async function renew(): Promise<void> {
+    const asked = clock.monotonic()
+    const mine = [...guards].map(([id, { epoch }]) => ({ id, epoch }))
+    if (mine.length === 0) return
+    try {
+      const renewed = await operations.renew(mine)
+      for (const { id, epoch } of mine) {
+        const guard = guards.get(id)
+        if (guard?.epoch !== epoch) continue
+        if (renewed.has(id)) guard.deadline = asked + localMs
+        else guard.abort.abort(new FenceLost(id))
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'leases could not be renewed')
+    }
+    for (const [id, guard] of guards)
+      if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(id))
+  }
+
+  async function run(id: string, signal?: AbortSignal): Promise<Ran> {
+    const asked = clock.monotonic()
+    const claimed = stopping ? undefined : await operations.claim(id)
+    if (claimed === undefined) return { result: 'not claimed' }
+    const guard: Guard = { epoch: claimed.epoch, abort: new AbortController(), deadline: asked + localMs }
+    guards.set(id, guard)
+    if (stopping) guard.abort.abort(interrupted())
+    const steps: StepEntry[] = []
+    try {
+      const signals = signal ? AbortSignal.any([signal, guard.abort.signal]) : guard.abort.signal
+      const outcome = await attempt(createRun(claimed, guard, signals, steps), steps)
+      return await settle(claimed, outcome, steps)
+    } finally {
+      guards.delete(id)
+    }
+  }
+
+  async function attempt(run: Run, steps: StepEntry[]): Promise<Outcome | 'lost'> {
+    try {
+      if (run.attempts > maxAttempts)
+        throw new IpbridgeError('too_many_attempts', 'its worker died at every try')
+      return await processors[run.kind](run)
+    } catch (error) {
+      const cause = run.signal.aborted ? run.signal.reason : error
+      if (cause instanceof FenceLost) return 'lost'
+      return failure(run, cause === error ? asIpbridgeError(error) : interrupted(), steps)
+    }
+  }
+
+  /** What becomes of an operation whose try failed. */
+  function failure(run: Run, error: IpbridgeError, steps: StepEntry[]): Outcome {
+    const { code, message } = error
+    log.info({ operation: run.id, kind: run.kind, code, attempt: run.attempts, steps: steps.length }, message)
+    if (code === 'interrupted')
+      return { state: 'queued', delayMs: 0, giveBack: true, error: { code, message } }
+    if (code === 'pool_exhausted')
+      return { state: 'parked', delayMs: parkedMs, giveBack: true, error: { code, message } }
+    if (error.retry === 'later' && run.attempts < maxAttempts) {
+      const delayMs = error.retryAfterMs ?? backoff(run.attempts, random())
+      return { state: 'queued', delayMs, error: { code, message } }
+    }
+    const told = { operation: run.id, kind: run.kind, service: run.service?.id ?? null, code, message }
+    return { state: 'failed', error: { code, message }, messages: [{ type: 'operation.failed', data: told }] }
+  }
+
+  async function settle(claimed: Claimed, outcome: Outcome | 'lost', steps: StepEntry[]): Promise<Ran> {
+    if (outcome === 'lost') return { result: 'lost' }
+    const isRetry = outcome.state === 'queued' && !outcome.giveBack
+    const settlement = isRetry ? { ...outcome, delayMs: (outcome.delayMs ?? 0) + graceMs } : outcome
+    const settled = await operations.settle({ id: claimed.id, epoch: claimed.epoch, settlement, steps })
+    if (!settled.ours) return { result: 'lost' }
+    if (settled.next) void announce([settled.next])
+    const message = outcome.error ? `${outcome.error.code}: ${outcome.error.message}` : ''
+    if (isRetry) return { result: 'retry', delayMs: outcome.delayMs ?? 0, message }
+    return outcome.state === 'failed'
+      ? { result: 'failed', message }
+      : { result: 'settled', state: outcome.state }
+  }
+
+  function createRun(claimed: Claimed, guard: Guard, signal: AbortSignal, steps: StepEntry[]): Run {
+    return {
+      ...claimed,
+      signal,
+      async step(name, work, outcome = () => 'done') {
+        if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(claimed.id))
+        signal.throwIfAborted()
+        const [at, begun] = [clock.now(), clock.monotonic()]
+        const log = (result: string, detail?: string) =>
+          steps.push({
+            name,
+            outcome: result,
+            ...(detail ? { detail } : {}),
+            ms: Math.round(clock.monotonic() - begun),
+            at,
+          })
+        try {
+          const result = await work(signal)
+          log(outcome(result))
+          return result
+        } catch (error) {
+          const { code, message, outcome } = asIpbridgeError(error)
+          log(outcome === 'unknown' ? 'unknown' : 'failed', `${code}: ${message}`)
+          throw error
+        }
+      },
+    }
+  }
+
+  return {
+    run,
+    get active() {
+      return guards.size
+    },
+    abort() {
+      stopping = true
+      for (const guard of guards.values()) guard.abort.abort(interrupted())
+    },
+    close: () => clearInterval(heartbeat),
+  }
+}
+
+function interrupted(): IpbridgeError {
+  return new IpbridgeError(
+    'interrupted',
+    'the worker was stopped in the middle; the operation goes on elsewhere',
+  )
+}

@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Job, UnrecoverableError, type Worker } from 'bullmq'
+import type { OperationKind } from '../domain/states.ts'
+import type { Log } from '../log.ts'
+import type { QueueBackend } from './backend.ts'
+import { operationOfJob } from './names.ts'
+import type { Ran, Runner } from './runner.ts'
+
+/** Carries to BullMQ when the next try is due. */
+class RetryLater extends Error {
+  override name = 'RetryLater'
+  readonly delayMs: number
+  constructor(message: string, delayMs: number) {
+    super(message)
+    this.delayMs = delayMs
+  }
+}
+
+/** Settings of every worker. The lock only keeps jobs from being passed on: correctness rests on the lease. */
+export const workerSettings = {
+  lockDuration: 30_000,
+  stalledInterval: 15_000,
+  // Deploys stall jobs; whether an operation has failed is for PostgreSQL to say.
+  maxStalledCount: 100,
+  settings: {
+    backoffStrategy: (_attempts: number, _type?: string, error?: Error) =>
+      error instanceof RetryLater ? error.delayMs : 1_000,
+  },
+}
+
+export interface WorkersOptions {
+  queues: QueueBackend
+  runner: Runner
+  kinds: readonly OperationKind[]
+  concurrency: number
+  log: Log
+  /** Work that comes by the clock rather than by an operation, such as the nightly reconciliation. */
+  scheduled?: Record<string, () => Promise<unknown>>
+}
+
+/** Listens to the queues of operations. */
+export function startWorkers(options: WorkersOptions): Worker[] {
+  const { queues, runner, kinds, concurrency, log, scheduled = {} } = options
+
+  // Three plain parameters, because BullMQ counts them before it passes the signal.
+  async function process(
+    job: Job,
+    _token: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    const chore = scheduled[job.name]
+    if (chore) return chore()
+    const operation = operationOfJob(job.data)
+    if (operation === undefined) throw new UnrecoverableError('this job is not an operation of ipbridge')
+    return report(await runner.run(operation, signal))
+  }
+
+  return kinds.map(kind => {
+    const worker = queues.work(kind, process, { ...workerSettings, concurrency })
+    worker.on('error', error => log.warn({ err: error, queue: kind }, 'worker'))
+    return worker
+  })
+}
+
+function report(ran: Ran): Ran {
+  if (ran.result === 'retry') throw new RetryLater(ran.message, ran.delayMs)
+  if (ran.result === 'failed') throw new UnrecoverableError(ran.message)
+  return ran
+}
+
+/**
+ * Stops in order, in bounded time: no new jobs, then a grace for what runs, then abort, then leave. What could
+ * not be ended stays leased or locked and is taken up by another worker later.
+ */
+export async function stopWorkers(
+  workers: Worker[],
+  runner: Runner,
+  options: { graceMs: number; abortMs: number },
+): Promise<void> {
+  await Promise.all(workers.map(worker => worker.pause(true)))
+  await untilIdle(runner, options.graceMs)
+  runner.abort()
+  await untilIdle(runner, options.abortMs)
+  await Promise.race([
+    Promise.allSettled(workers.map(worker => worker.close())),
+    sleep(2_000, undefined, { ref: false }),
+  ])
+  await Promise.race([
+    Promise.allSettled(workers.map(worker => worker.close(true))),
+    sleep(1_000, undefined, { ref: false }),
+  ])
+  runner.close()
+}
+
+async function untilIdle(runner: Runner, limitMs: number): Promise<void> {
+  const deadline = performance.now() + limitMs
+  while (runner.active > 0 && performance.now() < deadline) await sleep(20)
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { inject } from 'vitest'
+import { type App, type AppOptions, createApp, type WorkerOptions } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createLog, type Log } from '../../src/log.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
+
+/** The queue that this run of the suite is about. */
+export const backend = (process.env['IPBRIDGE_TEST_QUEUE'] ?? 'postgres') as 'postgres' | 'redis'
+
+/** Why tests on this queue cannot run here, if they cannot. For `describe.skipIf`. */
+export const queueMissing = backend === 'redis' && inject('redisUrl') === undefined
+
+export const testSecret = Buffer.alloc(32, 7).toString('base64')
+
+export interface TestApp extends App {
+  database: TestDatabase
+  /** The environment that a process of its own would need to be part of this. */
+  env: Record<string, string>
+  /** Stops the workers, closes everything and drops the database. */
+  shutDown(): Promise<void>
+}
+
+/**
+ * ipbridge on a database and a queue of its own.
+ * @param options.work begins to work at once, unless false
+ * @param options.log where to write; default: as TEST_LOG_LEVEL says, else nowhere
+ */
+export async function startTestApp(
+  options: AppOptions & { work?: WorkerOptions | false; env?: Record<string, string>; log?: Log } = {},
+): Promise<TestApp> {
+  const { work = {}, env: more, log, ...appOptions } = options
+  const database = await createTestDatabase()
+  const env: Record<string, string> = {
+    DATABASE_URL: database.url,
+    IPBRIDGE_SECRET: testSecret,
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+    ...(backend === 'redis'
+      ? { REDIS_URL: `${inject('redisUrl')}?prefix=${randomBytes(6).toString('hex')}` }
+      : {}),
+    ...more,
+  }
+  const config = loadConfig(env)
+  const app = await createApp(config, log ?? createLog(config.logLevel), {
+    leaseSeconds: 5,
+    dispatchMs: 100,
+    ...appOptions,
+  })
+  const stop = work === false ? undefined : app.work({ concurrency: 20, ...work })
+  return {
+    ...app,
+    database,
+    env,
+    async shutDown() {
+      await stop?.()
+      await app.close()
+      await database.drop()
+    },
+  }
+}

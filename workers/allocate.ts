@@ -1,0 +1,204 @@
+import type { ClaimedAssignment, ClaimedService } from '../src/db/operations.ts'
+import type { Holder } from '../src/db/reservations.ts'
+import type { Address } from '../src/domain/address.ts'
+import { type Marker, markerOf } from '../src/domain/marker.ts'
+import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
+import { isMainSlot } from '../src/domain/service-state.ts'
+import { isEntitled } from '../src/domain/states.ts'
+import { FenceLost, IpbridgeError } from '../src/errors.ts'
+import type { IpamRecord } from '../src/ipam/driver.ts'
+import type { Ipam, Ports } from '../src/queue/ports.ts'
+import type { Processor, Run } from '../src/queue/run.ts'
+
+/** So many granted addresses may belong to someone else before an operator has to look at the books. */
+const mostConflicts = 10
+
+/** A run of `allocate`, with what it cannot do without. */
+type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment }
+
+/** What became of an address: ours in the ledger, or the service lost its claim to one. */
+type Bound = { address: Address; ptr: string | undefined } | 'revoked'
+
+/**
+ * Gives a slot its address (service created, extra IP ordered).
+ *
+ * 1. claim: the caller has done it. Superseded by a later event? Then end; a release comes after us.
+ * 2. find what an earlier try was granted, by its marker; else request an address, marked
+ * 3. check that no other service has it; otherwise mark the conflict and go back to 2
+ * 4. set the PTR: the one ordered, else the service's domain
+ * 5. record: reserve it in the ledger
+ * 6. configure the server with it
+ * 7. tell billing
+ */
+export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
+  return async run => {
+    if (run.assignment && !isEntitled(run.assignment.state)) return superseded()
+    if (!isAllocation(run)) throw notLive(run)
+    const ipam = await ipamOf(run)
+    const bound = run.assignment.held ? await bindFromIpam(run, ipam) : await bindNamed(run, ipam)
+    return bound === 'revoked' ? superseded() : configureAndTell(run, ipam, bound)
+  }
+
+  /** Steps 2 to 5, until an address is bound or too many were someone else's. */
+  async function bindFromIpam(run: Allocation, ipam: Ipam): Promise<Bound> {
+    const { id, conflicts } = run.assignment
+    for (let met = 0; met < mostConflicts; met++) {
+      const marker = markerOf({ id, conflicts: conflicts + met })
+      const record = await obtain(run, ipam, marker)
+      const holder = await run.step('check', () => holderOf(run, ipam, record.address), heldOr('free'))
+      if (holder === undefined) {
+        const ptr = await setPtr(run, ipam, record, marker)
+        const reserved = await run.step(
+          'record',
+          () => reserve(run, ipam, record.address, ptr),
+          r => r.outcome,
+        )
+        if (reserved.outcome === 'lost') throw new FenceLost(run.id)
+        if (reserved.outcome === 'revoked') return 'revoked'
+        if (reserved.outcome === 'reserved') return { address: record.address, ptr }
+        await markConflict(run, ipam, record.address, marker, reserved.holder)
+      } else {
+        await markConflict(run, ipam, record.address, marker, holder)
+      }
+    }
+    throw new IpbridgeError(
+      'too_many_conflicts',
+      `${mostConflicts} addresses that ${ipam.name} granted belong to other services; run \`ipbridge reconcile --connection ${ipam.name}\` and retry`,
+    )
+  }
+
+  /** A licence names the address that it runs on and holds nothing in the IPAM. */
+  async function bindNamed(run: Allocation, ipam: Ipam): Promise<Bound> {
+    const address = run.assignment.requested as Address
+    const reserved = await run.step(
+      'record',
+      () => reserve(run, ipam, address, undefined),
+      r => r.outcome,
+    )
+    if (reserved.outcome === 'lost') throw new FenceLost(run.id)
+    return reserved.outcome === 'revoked' ? 'revoked' : { address, ptr: undefined }
+  }
+
+  /** Step 2. */
+  async function obtain(run: Allocation, { driver, pools }: Ipam, marker: Marker): Promise<IpamRecord> {
+    const { family, slot, pool } = run.assignment
+    const requested = run.assignment.address ?? run.assignment.requested
+    const found = await run.step(
+      'find',
+      signal => driver.findByMarker(marker, signal),
+      r => (r ? 'found' : 'nothing'),
+    )
+    if (found) return found
+    const limits = pool === undefined ? pools : [pool]
+    return run.step('request', signal =>
+      driver.request(
+        {
+          marker,
+          family,
+          owner: `${run.service.id} ${slot}`,
+          ...(requested === undefined ? {} : { requested }),
+          ...(limits === undefined ? {} : { pools: limits }),
+        },
+        signal,
+      ),
+    )
+  }
+
+  /** Step 3. */
+  function holderOf(run: Allocation, ipam: Ipam, address: Address): Promise<Holder | undefined> {
+    const { id, licence } = run.assignment
+    return reservations.holderOf({ assignmentId: id, addressSpace: ipam.addressSpace, address, licence })
+  }
+
+  /** The address stays held in the IPAM under its marker, so that it is not offered again. */
+  async function markConflict(run: Allocation, ipam: Ipam, address: Address, marker: Marker, holder: Holder) {
+    const { driver, conflictPtr } = ipam
+    await run.step('mark conflict', signal => driver.setPtr({ address, marker }, conflictPtr, signal))
+    const facts = { address, service: run.service.id, holder: holder.serviceId, connection: ipam.name }
+    const stored = await run.step('store conflict', () =>
+      reservations.recordConflict({
+        operationId: run.id,
+        epoch: run.epoch,
+        assignmentId: run.assignment.id,
+        serviceId: run.service.id,
+        addressSpace: ipam.addressSpace,
+        address,
+        connectionId: ipam.connectionId,
+        marker,
+        holder,
+        message: { type: 'address.conflict', data: facts },
+      }),
+    )
+    if (!stored) throw new FenceLost(run.id)
+  }
+
+  /** Step 4. */
+  async function setPtr(run: Allocation, { driver }: Ipam, record: IpamRecord, marker: Marker) {
+    const { ptrWish } = run.assignment
+    const ptr = ptrWish === '' ? undefined : (ptrWish ?? run.service.domain)
+    if (!driver.abilities.ptr) return undefined
+    if (record.ptr === ptr)
+      return run.step(
+        'ptr',
+        async () => ptr,
+        () => 'found',
+      )
+    await run.step('ptr', signal => driver.setPtr({ address: record.address, marker }, ptr, signal))
+    return ptr
+  }
+
+  /** Step 5. */
+  function reserve(run: Allocation, ipam: Ipam, address: Address, ptr: string | undefined) {
+    return reservations.reserve({
+      operationId: run.id,
+      epoch: run.epoch,
+      assignmentId: run.assignment.id,
+      addressSpace: ipam.addressSpace,
+      address,
+      connectionId: ipam.connectionId,
+      ptr: ptr ?? null,
+    })
+  }
+
+  /** Steps 6 and 7. When configuring fails, the next try finds the same address by its marker. */
+  async function configureAndTell(
+    run: Allocation,
+    ipam: Ipam,
+    bound: Exclude<Bound, 'revoked'>,
+  ): Promise<Outcome> {
+    const { service, assignment } = run
+    const panel = await panelOf(run)
+    if (panel.automatic) {
+      const address = { address: bound.address, ptr: bound.ptr, main: isMainSlot(assignment.slot) }
+      await run.step('configure', signal => panel.configure(service, address, signal))
+    }
+    return done({
+      assignment: { state: 'active' },
+      messages: [
+        {
+          type: 'address.assigned',
+          data: {
+            service: service.id,
+            slot: assignment.slot,
+            address: bound.address,
+            ptr: bound.ptr ?? null,
+            server: service.server,
+            connection: ipam.name,
+          },
+        },
+      ],
+    })
+  }
+}
+
+function isAllocation(run: Run): run is Allocation {
+  return run.service?.state === 'active' && run.assignment !== undefined
+}
+
+function notLive(run: Run): IpbridgeError {
+  const which = run.service ? `service ${run.service.id} is ${run.service.state}` : 'the service is not known'
+  return new IpbridgeError('service_not_live', `${which}: no \`service.created\` for it has arrived`)
+}
+
+const heldOr = (otherwise: string) => (holder: Holder | undefined) =>
+  holder ? `held by ${holder.serviceId}` : otherwise

@@ -1,0 +1,101 @@
+import type { Address } from '../src/domain/address.ts'
+import { type Marker, markerOf } from '../src/domain/marker.ts'
+import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
+import { isLater, sameStamp } from '../src/domain/stamp.ts'
+import { isEntitled } from '../src/domain/states.ts'
+import { FenceLost, IpbridgeError } from '../src/errors.ts'
+import type { Ipam, Ports } from '../src/queue/ports.ts'
+import type { Processor, Run } from '../src/queue/run.ts'
+
+/** How long a PTR change waits for the address that it names to be assigned to its service. */
+const patienceMs = 24 * 3_600_000
+
+interface Target {
+  address: Address
+  marker: Marker
+  held: boolean
+  /** undefined: no PTR */
+  ptr: string | undefined
+}
+
+/**
+ * Changes the PTR of an address (by billing, a client or an operator): claim, write it, read it back, record.
+ * The name was validated when the change came in. The latest change wins; an older one that arrives late
+ * ends as superseded.
+ */
+export function ptr({ reservations, ipamOf }: Ports): Processor {
+  return async run => {
+    const target = run.assignment ? targetOfAssignment(run) : await findTarget(run)
+    if ('state' in target) return target
+    const ipam = await ipamOf(run)
+    await write(run, ipam, target)
+    return done({
+      assignment: { ptr: target.ptr ?? null },
+      messages: [
+        {
+          type: 'ptr.updated',
+          data: { service: run.service?.id, address: target.address, ptr: target.ptr ?? null },
+        },
+      ],
+    })
+  }
+
+  /** The change was tied to its assignment when it came in, and the ledger has the name since. */
+  function targetOfAssignment(run: Run): Target | Outcome {
+    const { assignment, service } = run
+    if (assignment === undefined || !isEntitled(assignment.state)) return superseded()
+    if (run.stamp !== undefined && !sameStamp(assignment.ptrStamp, run.stamp)) return superseded()
+    // An allocation that is still to come sets the name itself.
+    if (assignment.address === undefined) return done()
+    const name = assignment.ptrWish ?? service?.domain
+    return {
+      address: assignment.address,
+      marker: markerOf(assignment),
+      held: assignment.held,
+      ptr: name === '' ? undefined : name,
+    }
+  }
+
+  /** The change came before its address was assigned, or did not say to which service it belongs. */
+  async function findTarget(run: Run): Promise<Target | Outcome> {
+    const { address, ptr } = run.payload
+    if (address === undefined || run.stamp === undefined) throw notAssigned(run)
+    const found = await run.step(
+      'find',
+      () => reservations.liveAt(address, run.service?.id),
+      r => (r ? 'found' : 'nothing'),
+    )
+    if (found === undefined) {
+      const left = run.createdAt.getTime() + patienceMs - Date.now()
+      if (run.service === undefined || run.service.state === 'deleted' || left <= 0) throw notAssigned(run)
+      return waiting(left, { code: 'address_not_assigned', message: notAssigned(run).message })
+    }
+    if (isLater(found.ptrStamp ?? undefined, run.stamp)) return superseded()
+    if (!(await reservations.wishPtr(run, found.id, ptr ?? '', run.stamp))) throw new FenceLost(run.id)
+    return { address, marker: markerOf(found), held: found.held, ptr: ptr ?? undefined }
+  }
+
+  async function write(run: Run, ipam: Ipam, { address, marker, held, ptr }: Target): Promise<void> {
+    if (!held) {
+      throw new IpbridgeError(
+        'record_not_ours',
+        `service ${run.service?.id} is a licence that names ${address}; change the PTR on the service that has the address`,
+      )
+    }
+    await run.step('write', signal => ipam.driver.setPtr({ address, marker }, ptr, signal))
+    await run.step('read back', async signal => {
+      const record = await ipam.driver.read(address, signal)
+      if (record?.ptr !== ptr) {
+        throw new IpbridgeError(
+          'ipam_unavailable',
+          `${ipam.name} shows the PTR ${record?.ptr ?? '(none)'} for ${address}`,
+        )
+      }
+    })
+  }
+}
+
+function notAssigned(run: Run): IpbridgeError {
+  const whom = run.service ? `service ${run.service.id}` : 'any service'
+  return new IpbridgeError('address_not_assigned', `${run.payload.address} is not assigned to ${whom}`)
+}

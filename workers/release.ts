@@ -1,0 +1,130 @@
+import type { ClaimedAssignment } from '../src/db/operations.ts'
+import type { Address } from '../src/domain/address.ts'
+import { markerOf } from '../src/domain/marker.ts'
+import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
+import { isEntitled } from '../src/domain/states.ts'
+import { asIpbridgeError, IpbridgeError } from '../src/errors.ts'
+import type { Held } from '../src/ipam/driver.ts'
+import type { Ipam, Ports } from '../src/queue/ports.ts'
+import type { Processor, Run } from '../src/queue/run.ts'
+
+/**
+ * Gives an address back (service deleted, extra IP cancelled).
+ *
+ * 1. claim: the caller has done it
+ * 2. usage check: no other service has the address, and the guest no longer uses it
+ * 3. the IPAM record still carries our marker; otherwise nothing is released
+ * 4. remove the PTR
+ * 5. release it in the IPAM
+ * 6. record; tell billing
+ */
+export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
+  return async run => {
+    const { assignment, payload } = run
+    if (payload.marker !== undefined && payload.address !== undefined) {
+      return releaseOrphan(run, { address: payload.address, marker: payload.marker })
+    }
+    if (assignment === undefined || assignment.state === 'released') return done()
+    if (isEntitled(assignment.state)) return superseded()
+    if (!assignment.held) return recordRelease(run, assignment, assignment.address)
+
+    const ipam = await ipamOf(run)
+    const held = await find(run, ipam, assignment)
+    if (held) {
+      await checkUsage(run, ipam, held.address, assignment)
+      await giveBack(run, ipam, held)
+    }
+    return recordRelease(run, assignment, held?.address ?? assignment.address)
+  }
+
+  /** Steps 1 and 3: the record under our marker. An allocation that never got that far has none. */
+  async function find(run: Run, { driver }: Ipam, assignment: ClaimedAssignment): Promise<Held | undefined> {
+    const marker = markerOf(assignment)
+    const record = await run.step(
+      'find',
+      signal => driver.findByMarker(marker, signal),
+      r => (r ? 'found' : 'nothing'),
+    )
+    if (record) return { address: record.address, marker }
+    const { address } = assignment
+    if (address !== undefined) {
+      // Either an earlier try released it, or somebody changed the record: then it stays, for reconciliation.
+      await run.step(
+        'look again',
+        signal => driver.read(address, signal),
+        r => (r ? 'not ours any more' : 'free'),
+      )
+    }
+    return undefined
+  }
+
+  /** Step 2. */
+  async function checkUsage(
+    run: Run,
+    ipam: Ipam,
+    address: Address,
+    assignment: ClaimedAssignment,
+  ): Promise<void> {
+    const others = { assignmentId: assignment.id, addressSpace: ipam.addressSpace, address, licence: false }
+    await run.step('check other services', async () => {
+      const holder = await reservations.holderOf(others)
+      if (holder) throw inUse(address, `service ${holder.serviceId} has it`)
+    })
+    const panel = await panelOf(run)
+    if (!panel.automatic || run.service === undefined) return
+    const { service } = run
+    await run.step('take off the guest', signal => panel.unassign(service, address, signal))
+    await run.step('look at the guest', async signal => {
+      const addresses = await panel.addresses(service, signal)
+      if (addresses?.includes(address))
+        throw inUse(address, `the guest of service ${service.id} still has it`)
+    })
+  }
+
+  /** Steps 4 and 5. The marker goes along as the fence: what is no longer ours is not touched. */
+  async function giveBack(run: Run, { driver }: Ipam, held: Held): Promise<void> {
+    if (driver.abilities.ptr)
+      await run.step('remove the PTR', signal => driver.setPtr(held, undefined, signal))
+    await run.step('release', signal => driver.release(held, signal))
+  }
+
+  /** A record with our marker and no assignment behind it, as reconciliation found it twice. */
+  async function releaseOrphan(run: Run, held: Held): Promise<Outcome> {
+    const ipam = await ipamOf(run)
+    const record = await run.step(
+      'find',
+      signal => ipam.driver.findByMarker(held.marker, signal),
+      r => (r ? 'found' : 'nothing'),
+    )
+    if (record === undefined) return done()
+    await run.step('check other services', async () => {
+      const others = {
+        assignmentId: run.id,
+        addressSpace: ipam.addressSpace,
+        address: held.address,
+        licence: false,
+      }
+      const holder = await reservations.holderOf(others)
+      if (holder) throw inUse(held.address, `service ${holder.serviceId} has it`)
+    })
+    try {
+      await giveBack(run, ipam, held)
+    } catch (error) {
+      if (asIpbridgeError(error).code !== 'record_not_ours') throw error
+    }
+    return done()
+  }
+}
+
+/** Step 6. */
+function recordRelease(run: Run, assignment: ClaimedAssignment, address: Address | undefined): Outcome {
+  const told = { service: run.service?.id, slot: assignment.slot, address }
+  return done({
+    assignment: { state: 'released', ptr: null },
+    messages: address === undefined ? [] : [{ type: 'address.released', data: told }],
+  })
+}
+
+function inUse(address: Address, why: string): IpbridgeError {
+  return new IpbridgeError('still_in_use', `${address} is not released: ${why}`)
+}
