@@ -1,7 +1,7 @@
 import { type Address, compareAddresses, fromBigInt } from '../domain/address.ts'
 import { usableRanges } from '../domain/pool.ts'
 import { IpbridgeError } from '../errors.ts'
-import type { AddressRequest, IpamDriver, IpamRecord } from './driver.ts'
+import type { AddressRequest, Held, IpamDriver, IpamRecord } from './driver.ts'
 
 /**
  * An IPAM that forgets everything with the process: the smallest complete driver, for whoever writes one,
@@ -40,9 +40,10 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
       : new IpbridgeError('address_outside_pools', `${want.requested} is in no pool`)
   }
 
-  function heldBy(address: Address, marker: string): IpamRecord | undefined {
+  /** The record at an address that we hold. */
+  function ours({ address, marker }: Held): IpamRecord {
     const record = records.get(address)
-    if (record === undefined || record.marker === marker) return record
+    if (record?.marker === marker) return record
     throw new IpbridgeError('record_not_ours', `${address} does not carry ${marker}`)
   }
 
@@ -51,31 +52,39 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
     abilities: { reads: 'marker', pools: true, ptr: true, requestsSpecific: true },
     records,
 
-    async findByMarker(marker) {
+    async findByMarker(marker, signal) {
+      signal.throwIfAborted()
       return [...records.values()].find(record => record.marker === marker)
     },
-    async read(address) {
+    async read(address, signal) {
+      signal.throwIfAborted()
       return records.get(address)
     },
-    async request(want) {
+    async request(want, signal) {
+      signal.throwIfAborted()
       const record = { ...find(want), marker: want.marker, owner: want.owner }
       records.set(record.address, record)
       return record
     },
-    async setPtr({ address, marker }, ptr) {
-      const { ptr: _, ...record } = heldBy(address, marker) ?? { address, marker }
-      records.set(address, ptr === undefined ? record : { ...record, ptr })
+    async setPtr(held, ptr, signal) {
+      signal.throwIfAborted()
+      const { ptr: _, ...record } = ours(held)
+      records.set(held.address, ptr === undefined ? record : { ...record, ptr })
     },
-    async release({ address, marker }) {
-      if (heldBy(address, marker)) records.delete(address)
+    async release(held, signal) {
+      signal.throwIfAborted()
+      if (records.has(held.address)) records.delete(ours(held).address)
     },
-    async *list() {
-      yield* [...records.values()].sort((a, b) => compareAddresses(a.address, b.address))
+    async *list(signal) {
+      for (const record of [...records.values()].sort((a, b) => compareAddresses(a.address, b.address))) {
+        signal.throwIfAborted()
+        yield record
+      }
     },
     async check() {
       const used = (name: string) => [...records.values()].filter(record => record.pool === name).length
       return {
-        ok: true,
+        ok: pools.length > 0,
         pools: pools.map(({ name, ranges }) => {
           const total = ranges.reduce((sum, range) => sum + range.last - range.first + 1n, 0n)
           return {
@@ -86,7 +95,7 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
             free: `${total - BigInt(used(name))}`,
           }
         }),
-        remarks: [],
+        remarks: pools.length > 0 ? [] : ['there are no pools: give it some when it is made'],
       }
     },
   }

@@ -12,14 +12,17 @@ export interface BuiltinOptions {
   pools: PoolDesk
   /** Called when addresses became free, so that whoever waits for one can be woken. */
   onSpace: (connection: string, family: Family, count: number) => void
+  /** How many records are listed with one query; default: 2,000. */
+  pageSize?: number
 }
 
 /** How long a request may find every free range in other hands before it gives up as busy. */
 const busyMs = 5_000
-const pageSize = 2_000
 
 /** The IPAM for people who have no other: pools in our own database. */
-export function builtinIpam({ connection, store, pools, onSpace }: BuiltinOptions): IpamDriver {
+export function builtinIpam(options: BuiltinOptions): IpamDriver {
+  const { connection, store, pools, onSpace, pageSize = 2_000 } = options
+
   async function takeNamed(want: AddressRequest, address: string): Promise<IpamRecord> {
     const answer = await store.takeAddress(connection, address, want.marker, want.owner)
     if (answer === 'granted') return { address, marker: want.marker, owner: want.owner }
@@ -51,19 +54,30 @@ export function builtinIpam({ connection, store, pools, onSpace }: BuiltinOption
   return {
     name: 'builtin',
     abilities: { reads: 'marker', pools: true, ptr: true, requestsSpecific: true },
-    findByMarker: marker => store.findByMarker(marker),
-    read: address => store.read(connection, address),
+
+    async findByMarker(marker, signal) {
+      signal.throwIfAborted()
+      return store.findByMarker(marker)
+    },
+
+    async read(address, signal) {
+      signal.throwIfAborted()
+      return store.read(connection, address)
+    },
 
     async request(want, signal) {
+      signal.throwIfAborted()
       return want.requested === undefined ? takeAny(want, signal) : takeNamed(want, want.requested)
     },
 
-    async setPtr({ address, marker }, ptr) {
+    async setPtr({ address, marker }, ptr, signal) {
+      signal.throwIfAborted()
       if (await store.setPtr({ connection, address, marker, ptr: ptr ?? null })) return
       throw new IpbridgeError('record_not_ours', `${address} does not carry ${marker} in the built-in IPAM`)
     },
 
-    async release({ address, marker }) {
+    async release({ address, marker }, signal) {
+      signal.throwIfAborted()
       const quarantine = await store.release({ connection, address, marker })
       if (quarantine === undefined) {
         if (await store.read(connection, address)) {
