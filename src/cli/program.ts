@@ -1,0 +1,17 @@
+import { Command } from 'commander'
+import { addMigrateCommand } from './migrate.ts'
+import { addRunCommands } from './run.ts'
+import { version } from './version.ts'
+
+/** The command line. It starts things and shows what they say; what they do is in the desk. */
+export function createProgram(): Command {
+  const program = new Command('ipbridge')
+    .description('Joins billing to IP address management: events become addresses.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError()
+    .helpCommand(true)
+  addRunCommands(program)
+  addMigrateCommand(program)
+  return program
+}

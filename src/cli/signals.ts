@@ -1,0 +1,44 @@
+import { IpbridgeError } from '../errors.ts'
+import { exitCodes } from './failure.ts'
+
+/** SIGTERM and SIGINT, as something to wait for. */
+export interface StopSignals {
+  /** Aborted by the first of them. The second one ends the process at once. */
+  readonly signal: AbortSignal
+  stopListening(): void
+}
+
+const names = ['SIGTERM', 'SIGINT'] as const
+
+export function listenForStop(): StopSignals {
+  const controller = new AbortController()
+  function onSignal(name: NodeJS.Signals): void {
+    if (controller.signal.aborted) process.exit(exitCodes.failed)
+    controller.abort(new IpbridgeError('interrupted', `stopped by ${name}`))
+  }
+  for (const name of names) process.on(name, onSignal)
+  return {
+    signal: controller.signal,
+    stopListening() {
+      for (const name of names) process.removeListener(name, onSignal)
+    },
+  }
+}
+
+/** Resolves when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** Rejects with the signal's reason as soon as it is aborted, whether or not `work` minds the signal itself. */
+export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return Promise.race([
+    work,
+    aborted(signal).then(() => {
+      throw signal.reason
+    }),
+  ])
+}
