@@ -100,9 +100,10 @@ export function createRunner(options: RunnerOptions): Runner {
         throw new IpbridgeError('too_many_attempts', 'its worker died at every try')
       return await processors[run.kind](run)
     } catch (error) {
-      const cause = run.signal.aborted ? run.signal.reason : error
-      if (cause instanceof FenceLost) return 'lost'
-      return failure(run, cause === error ? asIpbridgeError(error) : interrupted(), steps)
+      // Once aborted, whatever is thrown comes of that.
+      const { aborted, reason } = run.signal
+      if ((aborted ? reason : error) instanceof FenceLost) return 'lost'
+      return failure(run, aborted ? interrupted() : asIpbridgeError(error), steps)
     }
   }
 
@@ -115,7 +116,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (code === 'pool_exhausted')
       return { state: 'parked', delayMs: parkedMs, giveBack: true, error: { code, message } }
     if (error.retry === 'later' && run.attempts < maxAttempts) {
-      const delayMs = error.retryAfterMs ?? backoff(run.attempts, random())
+      const delayMs = backoff(run.attempts, random(), error.retryAfterMs)
       return { state: 'queued', delayMs, error: { code, message } }
     }
     const told = { operation: run.id, kind: run.kind, service: run.service?.id ?? null, code, message }

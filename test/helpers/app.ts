@@ -58,3 +58,29 @@ export async function startTestApp(
     },
   }
 }
+
+/**
+ * One more ipbridge on the ledger and the queue of another, as a second process would be.
+ * @returns it, and how to stop its workers without closing it
+ */
+export async function joinTestApp(
+  first: TestApp,
+  options: AppOptions & { work?: WorkerOptions; env?: Record<string, string>; log?: Log } = {},
+): Promise<App & { stop(): Promise<void>; shutDown(): Promise<void> }> {
+  const { work = {}, env, log, ...appOptions } = options
+  const config = loadConfig({ ...first.env, ...env })
+  const app = await createApp(config, log ?? createLog(config.logLevel), {
+    leaseSeconds: 5,
+    dispatchMs: 100,
+    ...appOptions,
+  })
+  const stop = app.work({ concurrency: 20, ...work })
+  return {
+    ...app,
+    stop,
+    async shutDown() {
+      await stop()
+      await app.close()
+    },
+  }
+}
