@@ -3,9 +3,12 @@ import { ptr } from '../workers/ptr.ts'
 import { reconcile } from '../workers/reconcile.ts'
 import { release } from '../workers/release.ts'
 import { createApi } from './api/app.ts'
+import { createDeliverer } from './billing/deliverer.ts'
+import { sendWebhook } from './billing/webhook.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
+import { createDeliveries } from './db/deliveries.ts'
 import { openEmbeddedPostgres } from './db/embedded/postgres.ts'
 import { newId } from './db/ids.ts'
 import { migrate } from './db/migrate.ts'
@@ -48,7 +51,7 @@ export interface WorkerOptions {
 export interface AppOptions {
   /** How long a dead worker's operations stay its own; default: 30. */
   leaseSeconds?: number
-  /** How often the dispatcher looks for what is due, in milliseconds; default: 1000. */
+  /** How often the dispatcher and the deliverer look for what is due, in milliseconds; default: 1000. */
   dispatchMs?: number
   /** Drivers of your own, by the name that connections and servers give. */
   ipamDrivers?: Record<string, IpamFactory>
@@ -117,13 +120,18 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
     clock,
     log,
   })
+  const pace = options.dispatchMs === undefined ? {} : { intervalMs: options.dispatchMs }
   const dispatcher = createDispatcher({
     operations,
     announcer,
     log,
-    ...(options.dispatchMs === undefined ? {} : { intervalMs: options.dispatchMs }),
+    ...pace,
     chores: [upkeep.sweep, everyTenth(upkeep.checkLevels)],
   })
+
+  // What billing is told
+  const deliveries = createDeliveries(db, vault)
+  const deliverer = createDeliverer({ deliveries, senders: { webhook: sendWebhook }, log, ...pace })
 
   // What people can see and do
   const desk = createDesk({
@@ -135,6 +143,8 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
     panels,
     pools,
     reconciliations,
+    deliveries,
+    sendWebhook,
     onPoolAdded: connection => {
       for (const family of [4, 6] as const) onSpace(connection, family, 1_000)
     },
@@ -166,8 +176,9 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
     }
     workers.push(startEventWorker({ queues, intake, concurrency, log }))
     dispatcher.start()
+    deliverer.start()
     return async () => {
-      await dispatcher.stop()
+      await Promise.all([dispatcher.stop(), deliverer.stop()])
       await stopWorkers(workers, runner, { graceMs: 10_000, abortMs: 3_000 })
     }
   }
@@ -212,6 +223,7 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
     panels,
     runner,
     dispatcher,
+    deliverer,
     migrate: migrateAll,
     work,
     serve,

@@ -28,6 +28,7 @@ import { serverRoutes } from './routes/servers.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { validatorCompiler } from './validation.ts'
 
 declare module 'fastify' {
@@ -46,6 +47,7 @@ const routes = [
   serverRoutes,
   poolRoutes,
   reconciliationRoutes,
+  webhookRoutes,
   journalRoutes,
   tokenRoutes,
   sessionRoutes,

@@ -14,6 +14,7 @@ const tags = {
   servers: 'Control panels and nodes that run services',
   pools: 'Addresses that the built-in IPAM hands out',
   reconciliations: 'Comparisons of the ledger with an IPAM',
+  webhooks: 'Where messages to billing are posted',
   journals: 'Conflicts, messages to billing, and who changed what',
   tokens: 'Who may use the API',
   session: "A browser's sign-in",

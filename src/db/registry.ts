@@ -42,6 +42,7 @@ export const placeOf = {
   connectionPassword: (id: string) => `connection:${id}:password`,
   connectionAdminPassword: (id: string) => `connection:${id}:adminpassword`,
   serverPassword: (id: string) => `server:${id}:password`,
+  subscriberSecret: (id: string) => `subscriber:${id}:secret`,
 }
 
 /** Reads connections and servers for those who use them. An entry may be up to `freshMs` old. */

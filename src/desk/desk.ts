@@ -1,4 +1,6 @@
+import type { Sender } from '../billing/webhook.ts'
 import type { Db } from '../db/client.ts'
+import type { Deliveries } from '../db/deliveries.ts'
 import type { Reconciliations } from '../db/reconciliations.ts'
 import type { Vault } from '../db/vault.ts'
 import type { Intake } from '../intake/intake.ts'
@@ -16,6 +18,7 @@ import { reconciliationDesk } from './reconciliations.ts'
 import { serverDesk } from './servers.ts'
 import { serviceDesk } from './services.ts'
 import { tokenDesk } from './tokens.ts'
+import { webhookDesk } from './webhooks.ts'
 
 export type Desk = ReturnType<typeof createDesk>
 
@@ -29,6 +32,8 @@ export function createDesk(options: {
   panels: ServerPanels
   pools: PoolBooks
   reconciliations: Reconciliations
+  deliveries: Deliveries
+  sendWebhook: Sender
   onPoolAdded: (connection: string) => void
 }) {
   const addresses = addressDesk(options)
@@ -43,5 +48,6 @@ export function createDesk(options: {
     servers: serverDesk(options),
     services: serviceDesk({ ...options, addresses }),
     tokens: tokenDesk(options),
+    webhooks: webhookDesk(options),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { canonicalAddress } from '../domain/address.ts'
+import { messageTypes } from '../domain/delivery.ts'
 import { normalizeHostname } from '../domain/hostname.ts'
 import { roles } from './actor.ts'
 
@@ -119,6 +120,48 @@ export const tokenInput = z
     }
   })
 export type TokenInput = z.output<typeof tokenInput>
+
+export const webhookInput = z.strictObject({
+  name: lowerName,
+  url: url.meta({ description: 'where events are posted' }),
+  types: z
+    .array(z.enum(messageTypes))
+    .max(messageTypes.length)
+    .optional()
+    .meta({ description: 'only events of these types; default: all of them' }),
+  secret: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64')
+    .optional()
+    .meta({ description: 'default: a fresh one; write-only', writeOnly: true }),
+  allowPrivate: z
+    .boolean()
+    .optional()
+    .meta({ description: 'true: it may be in a private network; default: false' }),
+})
+export type WebhookInput = z.output<typeof webhookInput>
+
+export const webhookChange = webhookInput
+  .omit({ name: true, secret: true })
+  .extend({ state: z.enum(['active', 'disabled']) })
+  .partial()
+export type WebhookChange = z.output<typeof webhookChange>
+
+/** Which messages are sent once more. */
+export const replayInput = z
+  .strictObject({
+    since: z.iso.datetime({ offset: true }).optional().meta({ description: 'all that were written since' }),
+    failed: z.literal(true).optional().meta({ description: 'all that failed for good' }),
+    deliveries: z
+      .array(z.string().regex(/^\d{1,18}$/, 'must be the id of a delivery'))
+      .min(1)
+      .max(1000)
+      .optional(),
+  })
+  .refine(({ since, failed, deliveries }) => [since, failed, deliveries].filter(Boolean).length === 1, {
+    error: 'give one of `since`, `failed` and `deliveries`',
+  })
+export type ReplayInput = z.output<typeof replayInput>
 
 /** A service that exists already, with the addresses that it has. */
 export const serviceInput = z.strictObject({

@@ -18,6 +18,7 @@ describe('the table of roles', () => {
     expect(guarded.filter(name => !permissionsOf('operator').includes(name))).toEqual([
       'connections.write',
       'servers.write',
+      'webhooks.write',
       'tokens.manage',
     ])
   })
