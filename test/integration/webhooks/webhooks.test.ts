@@ -145,8 +145,8 @@ describe.skipIf(queueMissing)('A webhook', () => {
     const { messages } = await app.desk.webhooks.replay(admin, name, { since })
     expect(messages).toBeGreaterThan(5)
     await arrived(messages)
-    const ofW3 = receiver.received.filter(({ event }) => event.subject === 'w3')
-    expect(ofW3.map(({ event }) => event.type)).toEqual(['address.assigned', 'address.released'])
+    const ofW8 = receiver.received.filter(({ event }) => event.subject === 'w8')
+    expect(ofW8.map(({ event }) => event.type)).toEqual(['address.assigned', 'address.released'])
   })
 
   it('knows messages by two secrets while they are changed over', async () => {
