@@ -6,7 +6,7 @@ import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
 import { isMainSlot } from '../src/domain/service-state.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { FenceLost, IpbridgeError } from '../src/errors.ts'
-import type { IpamRecord } from '../src/ipam/driver.ts'
+import type { AddressNetwork, IpamRecord } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
 
@@ -17,7 +17,7 @@ const mostConflicts = 10
 type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment }
 
 /** What became of an address: ours in the ledger, or the service lost its claim to one. */
-type Bound = { address: Address; ptr: string | undefined } | 'revoked'
+type Bound = { address: Address; ptr: string | undefined; network?: AddressNetwork | undefined } | 'revoked'
 
 /**
  * Gives a slot its address (service created, extra IP ordered).
@@ -55,7 +55,7 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
         )
         if (reserved.outcome === 'lost') throw new FenceLost(run.id)
         if (reserved.outcome === 'revoked') return 'revoked'
-        if (reserved.outcome === 'reserved') return { address: record.address, ptr }
+        if (reserved.outcome === 'reserved') return { address: record.address, ptr, network: record.network }
         await markConflict(run, ipam, record.address, marker, reserved.holder)
       } else {
         await markConflict(run, ipam, record.address, marker, holder)
@@ -113,7 +113,9 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
   /** The address stays held in the IPAM under its marker, so that it is not offered again. */
   async function markConflict(run: Allocation, ipam: Ipam, address: Address, marker: Marker, holder: Holder) {
     const { driver, conflictPtr } = ipam
-    await run.step('mark conflict', signal => driver.setPtr({ address, marker }, conflictPtr, signal))
+    if (driver.abilities.ptr) {
+      await run.step('mark conflict', signal => driver.setPtr({ address, marker }, conflictPtr, signal))
+    }
     const facts = { address, service: run.service.id, holder: holder.serviceId, connection: ipam.name }
     const stored = await run.step('store conflict', () =>
       reservations.recordConflict({
@@ -167,11 +169,7 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
     bound: Exclude<Bound, 'revoked'>,
   ): Promise<Outcome> {
     const { service, assignment } = run
-    const panel = await panelOf(run)
-    if (panel.automatic) {
-      const address = { address: bound.address, ptr: bound.ptr, main: isMainSlot(assignment.slot) }
-      await run.step('configure', signal => panel.configure(service, address, signal))
-    }
+    const applied = assignment.held ? await configure(run, bound) : 'by others'
     return done({
       assignment: { state: 'active' },
       messages: [
@@ -184,10 +182,29 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
             ptr: bound.ptr ?? null,
             server: service.server,
             connection: ipam.name,
+            applied,
           },
         },
       ],
     })
+  }
+
+  /** Step 6. @returns when the server has it, or who sees to it */
+  async function configure(run: Allocation, { address, ptr, network }: Exclude<Bound, 'revoked'>) {
+    const { service, assignment } = run
+    const panel = await panelOf(run)
+    if (!panel.automatic) return 'by hand'
+    const wanted = { address, ptr, main: isMainSlot(assignment.slot), ...(network ? { network } : {}) }
+    const { guest, applied } = await run.step(
+      'configure',
+      signal => panel.configure(service, wanted, signal),
+      result => (result.applied === 'now' ? 'done' : 'applied on reboot'),
+    )
+    if (guest !== service.guest) {
+      const kept = await run.step('keep the guest', () => reservations.recordGuest(run, service.id, guest))
+      if (!kept) throw new FenceLost(run.id)
+    }
+    return applied
   }
 }
 

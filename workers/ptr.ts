@@ -23,7 +23,7 @@ interface Target {
  * The name was validated when the change came in. The latest change wins; an older one that arrives late
  * ends as superseded.
  */
-export function ptr({ reservations, ipamOf }: Ports): Processor {
+export function ptr({ reservations, ipamOf, panelOf }: Ports): Processor {
   return async run => {
     const target = run.assignment ? targetOfAssignment(run) : await findTarget(run)
     if ('state' in target) return target
@@ -82,6 +82,15 @@ export function ptr({ reservations, ipamOf }: Ports): Processor {
         `service ${run.service?.id} is a licence that names ${address}; change the PTR on the service that has the address`,
       )
     }
+    const panel = await panelOf(run)
+    const { service } = run
+    if (!ipam.driver.abilities.ptr && !panel.setPtr) {
+      throw new IpbridgeError('ipam_refused', `neither ${ipam.name} nor the service's server keeps PTRs`)
+    }
+    if (panel.setPtr && service) {
+      await run.step('write on the server', async signal => panel.setPtr?.(service, address, ptr, signal))
+    }
+    if (!ipam.driver.abilities.ptr) return
     await run.step('write', signal => ipam.driver.setPtr({ address, marker }, ptr, signal))
     await run.step('read back', async signal => {
       const record = await ipam.driver.read(address, signal)

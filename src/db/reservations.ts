@@ -142,6 +142,21 @@ export function createReservations(db: Db) {
     },
 
     /**
+     * Writes down which guest of its server runs a service. Takes no lock but that of the service.
+     * @returns false where the fence was lost
+     */
+    async recordGuest(
+      fence: { id: string; epoch: number },
+      serviceId: string,
+      guest: string,
+    ): Promise<boolean> {
+      const written = await db.$executeRaw`
+        update service set guest = ${guest} from operation o
+        where service.id = ${serviceId} and o.id = ${fence.id}::uuid and o.epoch = ${fence.epoch}::int and o.state = 'running'`
+      return written === 1
+    },
+
+    /**
      * Stores a conflict, raises the claimant's count (so that it goes on under the next marker) and tells
      * billing. @returns false where the fence was lost
      */

@@ -59,6 +59,13 @@ export interface Held {
   marker: Marker
 }
 
+/** What a guest needs to know to use an address. */
+export interface AddressNetwork {
+  /** The length of the prefix, such as 24. */
+  prefix: number
+  gateway?: Address
+}
+
 export interface IpamRecord {
   address: Address
   /** Our marker, wherever the IPAM keeps it. */
@@ -67,6 +74,8 @@ export interface IpamRecord {
   owner?: string
   /** The pool or group that it comes from. */
   pool?: string
+  /** Where the IPAM knows it. */
+  network?: AddressNetwork
 }
 
 export interface ConnectionCheck {

@@ -13,21 +13,25 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
   records: Map<Address, IpamRecord>
 } {
   const records = new Map<Address, IpamRecord>()
-  const pools = Object.entries(options.pools).map(([name, cidr]) => ({ name, ...usableRanges({ cidr }) }))
+  const pools = Object.entries(options.pools).map(([name, cidr]) => ({
+    name,
+    network: { prefix: Number(cidr.split('/')[1]) },
+    ...usableRanges({ cidr }),
+  }))
 
-  function* freeAddresses(want: AddressRequest): Generator<{ address: Address; pool: string }> {
-    for (const { name, family, ranges } of pools) {
+  function* freeAddresses(want: AddressRequest): Generator<IpamRecord> {
+    for (const { name, network, family, ranges } of pools) {
       if (family !== want.family || (want.pools && !want.pools.includes(name))) continue
       for (const { first, last } of ranges) {
         for (let value = first; value <= last; value++) {
           const address = fromBigInt(value, family)
-          if (!records.has(address)) yield { address, pool: name }
+          if (!records.has(address)) yield { address, pool: name, network }
         }
       }
     }
   }
 
-  function find(want: AddressRequest): { address: Address; pool: string } {
+  function find(want: AddressRequest): IpamRecord {
     if (want.pools && !pools.some(pool => want.pools?.includes(pool.name))) {
       throw new IpbridgeError('no_such_pool', `there is no pool ${want.pools.join(', ')}`)
     }

@@ -5,7 +5,10 @@ export function noPanel(): PanelDriver {
   return {
     name: 'none',
     automatic: false,
-    async configure() {},
+    setsUp: false,
+    async configure(service) {
+      return { guest: service.guest ?? service.id, applied: 'now' }
+    },
     async unassign() {},
     async addresses() {
       return undefined

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { failureOf } from './failures.ts'
 import type { IpamContract } from './ipam.ts'
-import { failureOf, newMarker, signal, useSubject, wanted } from './ipam-subject.ts'
+import { newMarker, signal, useSubject, wanted } from './ipam-subject.ts'
 
 /** Changing and giving back what is held: idempotent, and only under the right marker. */
 export function changes(contract: IpamContract): void {

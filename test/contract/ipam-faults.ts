@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Marker } from '../../src/domain/marker.ts'
 import { IpbridgeError } from '../../src/errors.ts'
+import { failureOf, outcomeOf } from './failures.ts'
 import type { IpamContract, IpamFault } from './ipam.ts'
-import { failureOf, newMarker, type Subject, signal, useSubject, wanted } from './ipam-subject.ts'
+import { newMarker, type Subject, signal, useSubject, wanted } from './ipam-subject.ts'
 
 /** What answers soon, if wrongly. */
 const answered: IpamFault[] = ['busy', 'lost before', 'lost after', 'empty answer', 'garbage answer']
@@ -146,13 +147,4 @@ function readsThatFail(contract: IpamContract): void {
 async function goOn({ driver }: Subject, marker: Marker) {
   const found = await driver.findByMarker(marker, signal)
   return (found ?? (await driver.request(wanted({ marker }), signal))).address
-}
-
-async function outcomeOf<T>(call: Promise<T>): Promise<T | IpbridgeError> {
-  try {
-    return await call
-  } catch (error) {
-    if (error instanceof IpbridgeError) return error
-    throw error
-  }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { canonicalAddress, familyOf, toBigInt } from '../../src/domain/address.ts'
+import { failureOf } from './failures.ts'
 import type { IpamContract } from './ipam.ts'
-import { failureOf, layout, newMarker, signal, useSubject, wanted } from './ipam-subject.ts'
+import { layout, newMarker, signal, useSubject, wanted } from './ipam-subject.ts'
 
 /** Taking addresses, and finding again what was taken. */
 export function requests(contract: IpamContract): void {

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach } from 'vitest'
 import type { Family } from '../../src/domain/address.ts'
 import type { Marker } from '../../src/domain/marker.ts'
-import { IpbridgeError } from '../../src/errors.ts'
 import type { AddressRequest, Held, IpamDriver, IpamRecord } from '../../src/ipam/driver.ts'
 import type { IpamContract, IpamSubject, Layout, Remote } from './ipam.ts'
 
@@ -58,15 +57,4 @@ export async function collect(driver: IpamDriver): Promise<IpamRecord[]> {
   const records: IpamRecord[] = []
   for await (const record of driver.list(signal)) records.push(record)
   return records
-}
-
-/** The failure that a call must end in: one of ours, which says whether trying again can help. */
-export async function failureOf(call: Promise<unknown>): Promise<IpbridgeError> {
-  const result = await call.then(
-    value => ({ value }),
-    (error: unknown) => error,
-  )
-  if (result instanceof IpbridgeError) return result
-  if (result instanceof Error) throw result
-  throw new Error(`it should have failed, but gave ${JSON.stringify(result)}`)
 }

@@ -25,8 +25,8 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
 
   async function takeNamed(want: AddressRequest, address: string): Promise<IpamRecord> {
     const answer = await store.takeAddress(connection, address, want.marker, want.owner)
-    if (answer === 'granted') return { address, marker: want.marker, owner: want.owner }
-    throw refusal(address, answer)
+    if (answer !== 'granted') throw refusal(address, answer)
+    return (await store.read(connection, address)) ?? { address, marker: want.marker, owner: want.owner }
   }
 
   async function takeAny(want: AddressRequest, signal: AbortSignal): Promise<IpamRecord> {

@@ -13,6 +13,8 @@ interface Row {
   owner: string | null
   ptr: string | null
   pool: string
+  prefix: number
+  gateway: Address | null
 }
 
 interface Taking {
@@ -23,7 +25,8 @@ interface Taking {
   owner: string
 }
 
-const columns = Prisma.sql`a.address, a.marker, a.owner, a.ptr, p.name as pool`
+const columns = Prisma.sql`
+  a.address, a.marker, a.owner, a.ptr, p.name as pool, masklen(p.cidr) as prefix, p.gateway`
 
 export function createBuiltinStore(db: Db) {
   const options = { size: 200, parallel: 2 }
@@ -177,7 +180,7 @@ function takeGroup(db: Db, group: Taking[]): Promise<Row[]> {
       insert into pool_address (pool_id, address, state, marker, owner)
       select f.pool_id, f.address, 'held', o.marker, o.owner from fresh f join others o on o.n = f.n
       returning pool_id, address, marker, owner)
-    select g.address, g.marker, g.owner, null as ptr, p.name as pool
+    select g.address, g.marker, g.owner, null as ptr, p.name as pool, masklen(p.cidr) as prefix, p.gateway
     from (select * from returned union all select * from granted) g join pool p on p.id = g.pool_id`
 }
 
@@ -185,6 +188,7 @@ function toRecord(row: Row): IpamRecord {
   return {
     address: row.address,
     pool: row.pool,
+    network: { prefix: row.prefix, ...(row.gateway === null ? {} : { gateway: row.gateway }) },
     ...(row.marker === null ? {} : { marker: row.marker }),
     ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.ptr === null ? {} : { ptr: row.ptr }),
