@@ -20,12 +20,6 @@ export const reason = z.string().min(1).max(500).optional().meta({ description: 
 /** The same schema with the reason for the change beside its fields. */
 export const withReason = { reason }
 
-/** `?limit=` and `?cursor=` of every list. */
-export const paging = {
-  limit: z.coerce.number().int().min(1).max(1_000).optional().meta({ description: 'default: 100' }),
-  cursor: z.string().min(1).max(1_000).optional().meta({ description: '`next` of the page before' }),
-}
-
 /** `?wait`: how long to wait for operations, in seconds. */
 export const wait = z
   .string()

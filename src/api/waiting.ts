@@ -1,5 +1,4 @@
 import type { FastifyReply } from 'fastify'
-import { isTerminal, type OperationState } from '../domain/states.ts'
 import type { Parts } from './parts.ts'
 
 /**
@@ -25,25 +24,4 @@ export async function rest(
     closing.removeEventListener('abort', stop)
     reply.raw.removeListener('close', stop)
   }
-}
-
-/** An event stands as the first of these does that any of its operations is in. */
-const standings = [
-  'failed',
-  'cancelled',
-  'parked',
-  'waiting',
-  'running',
-  'queued',
-  'superseded',
-  'done',
-] as const satisfies readonly OperationState[]
-
-export function standingOf(states: readonly OperationState[]): OperationState {
-  return standings.find(state => states.includes(state)) ?? 'done'
-}
-
-/** Whether waiting any longer makes sense no more: it has ended, or is parked until an address is free. */
-export function isAtRest(state: OperationState): boolean {
-  return isTerminal(state) || state === 'parked'
 }

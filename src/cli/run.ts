@@ -27,8 +27,8 @@ On an empty database it makes an admin token and prints it, this once.`,
     )
     .action(() =>
       stay(async app => {
-        const token = await app.desk.tokens.addFirst(actor())
         const api = await app.serve()
+        const token = await app.desk.tokens.addFirst(actor())
         const stopWork = app.work()
         welcome(app, api.url, token)
         return { end: () => Promise.all([api.close(), stopWork()]) }

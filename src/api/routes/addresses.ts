@@ -1,24 +1,16 @@
 import { z } from 'zod'
 import type { Actor } from '../../desk/actor.ts'
+import { addressFilters, paging } from '../../desk/filters.ts'
 import type { OperationView } from '../../desk/operations.ts'
+import { isAtRest } from '../../desk/outcomes.ts'
 import { ptrChange } from '../../desk/schemas.ts'
-import { assignmentStates } from '../../domain/states.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { address, addressHistory, operation } from '../shapes/ledger.ts'
-import { paging, wait, withReason } from '../validation.ts'
-import { isAtRest, rest } from '../waiting.ts'
-
-const filters = {
-  service: z.string().max(200).optional(),
-  client: z.string().max(200).optional(),
-  server: z.string().max(63).optional(),
-  connection: z.string().max(63).optional(),
-  family: z.enum(['ipv4', 'ipv6']).optional(),
-  state: z.enum(assignmentStates).optional().meta({ description: 'default: all but released' }),
-}
+import { wait, withReason } from '../validation.ts'
+import { rest } from '../waiting.ts'
 
 const addressed = z.object({ ip: z.string().max(64).meta({ description: 'a host address, without a mask' }) })
 
@@ -31,7 +23,7 @@ export const addressRoutes: Routes = parts => async app => {
       ...may('addresses.read'),
       schema: {
         ...described('addresses', 'listAddresses', 'Lists assignments that have an address, newest first'),
-        querystring: z.object({ ...paging, ...filters }),
+        querystring: z.object({ ...paging, ...addressFilters }),
         response: { 200: pageOf(address) },
       },
     },

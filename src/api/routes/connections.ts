@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { paging } from '../../desk/filters.ts'
 import { connectionChange, connectionInput } from '../../desk/schemas.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { check, connection } from '../shapes/places.ts'
-import { named, nothing, paging, withReason } from '../validation.ts'
+import { named, nothing, withReason } from '../validation.ts'
 
 /** How long "test connection" may take. */
 const testMs = 30_000

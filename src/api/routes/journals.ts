@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditFilters, conflictFilters, messageFilters, paging } from '../../desk/filters.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
@@ -6,17 +7,6 @@ import { pageOf } from '../shapes/common.ts'
 import { message } from '../shapes/events.ts'
 import { conflict } from '../shapes/ledger.ts'
 import { auditEntry } from '../shapes/people.ts'
-import { paging } from '../validation.ts'
-
-const yesOrNo = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' })
-
-const filters = {
-  conflicts: {
-    open: yesOrNo.optional().meta({ type: 'boolean', description: 'true: only unresolved ones' }),
-  },
-  messages: { service: z.string().max(200).optional(), type: z.string().max(100).optional() },
-  audit: { subject: z.string().max(300).optional(), actor: z.string().max(200).optional() },
-}
 
 export const journalRoutes: Routes =
   ({ desk: { journals } }) =>
@@ -31,7 +21,7 @@ export const journalRoutes: Routes =
             'listConflicts',
             'Lists addresses that an IPAM granted twice, newest first',
           ),
-          querystring: z.object({ ...paging, ...filters.conflicts }),
+          querystring: z.object({ ...paging, ...conflictFilters }),
           response: { 200: pageOf(conflict) },
         },
       },
@@ -44,7 +34,7 @@ export const journalRoutes: Routes =
         ...may('outbox.read'),
         schema: {
           ...described('journals', 'listMessages', 'Lists messages to billing, oldest first'),
-          querystring: z.object({ ...paging, ...filters.messages }),
+          querystring: z.object({ ...paging, ...messageFilters }),
           response: { 200: pageOf(message) },
         },
       },
@@ -57,7 +47,7 @@ export const journalRoutes: Routes =
         ...may('audit.read'),
         schema: {
           ...described('journals', 'listAudit', 'Lists who changed what, when and why, newest first'),
-          querystring: z.object({ ...paging, ...filters.audit }),
+          querystring: z.object({ ...paging, ...auditFilters }),
           response: { 200: pageOf(auditEntry) },
         },
       },

@@ -1,19 +1,12 @@
 import { z } from 'zod'
 import type { Actor } from '../../desk/actor.ts'
-import { operationKinds, operationStates } from '../../domain/states.ts'
+import { operationFilters, paging } from '../../desk/filters.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { operation } from '../shapes/ledger.ts'
-import { identified, paging, withReason } from '../validation.ts'
-
-const filters = {
-  state: z.enum(operationStates).optional(),
-  kind: z.enum(operationKinds).optional(),
-  service: z.string().max(200).optional(),
-  error: z.string().max(100).optional().meta({ description: "an error's code" }),
-}
+import { identified, withReason } from '../validation.ts'
 
 const perhapsReason = z.strictObject(withReason).nullish()
 
@@ -26,7 +19,7 @@ export const operationRoutes: Routes =
         ...may('operations.read'),
         schema: {
           ...described('operations', 'listOperations', 'Lists operations, newest first'),
-          querystring: z.object({ ...paging, ...filters }),
+          querystring: z.object({ ...paging, ...operationFilters }),
           response: { 200: pageOf(operation) },
         },
       },

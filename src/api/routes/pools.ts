@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { paging } from '../../desk/filters.ts'
 import { poolChange, poolInput } from '../../desk/schemas.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { pool } from '../shapes/places.ts'
-import { named, nothing, paging, withReason } from '../validation.ts'
+import { named, nothing, withReason } from '../validation.ts'
 
 export const poolRoutes: Routes =
   ({ desk }) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { paging } from '../../desk/filters.ts'
 import { IpbridgeError } from '../../errors.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
@@ -6,7 +7,7 @@ import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { operation } from '../shapes/ledger.ts'
 import { plan, planWithFindings } from '../shapes/plans.ts'
-import { identified, paging, withReason } from '../validation.ts'
+import { identified, withReason } from '../validation.ts'
 
 /** How long it may take to look whether a plan still fits the world. */
 const applyMs = 60_000

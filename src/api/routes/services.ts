@@ -1,19 +1,12 @@
 import { z } from 'zod'
+import { paging, serviceFilters } from '../../desk/filters.ts'
 import { serviceInput } from '../../desk/schemas.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { service } from '../shapes/ledger.ts'
-import { identified, paging, withReason } from '../validation.ts'
-
-const filters = {
-  client: z.string().max(200).optional(),
-  kind: z.string().max(40).optional(),
-  server: z.string().max(63).optional(),
-  state: z.enum(['expected', 'active', 'deleted']).optional(),
-  domain: z.string().max(1000).optional(),
-}
+import { identified, withReason } from '../validation.ts'
 
 export const serviceRoutes: Routes =
   ({ desk }) =>
@@ -24,7 +17,7 @@ export const serviceRoutes: Routes =
         ...may('services.read'),
         schema: {
           ...described('services', 'listServices', 'Lists services by id'),
-          querystring: z.object({ ...paging, ...filters }),
+          querystring: z.object({ ...paging, ...serviceFilters }),
           response: { 200: pageOf(service) },
         },
       },

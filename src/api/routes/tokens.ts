@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { paging } from '../../desk/filters.ts'
 import { tokenInput } from '../../desk/schemas.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { newToken, token } from '../shapes/people.ts'
-import { identified, nothing, paging, withReason } from '../validation.ts'
+import { identified, nothing, withReason } from '../validation.ts'
 
 export const tokenRoutes: Routes =
   ({ desk, auth }) =>
