@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { paging } from '../../desk/filters.ts'
 import { replayInput, webhookChange, webhookInput } from '../../desk/schemas.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { delivery, newWebhook, replayed, tested, webhook } from '../shapes/webhooks.ts'
-import { named, nothing, paging, withReason } from '../validation.ts'
+import { named, nothing, withReason } from '../validation.ts'
 
 /** How long "test webhook" may take. */
 const testMs = 25_000
