@@ -32,6 +32,17 @@ export interface IpamDriver {
   list(signal: AbortSignal): AsyncIterable<IpamRecord>
   /** "Test connection". Never throws for what an administrator can mend: it says so. */
   check(signal: AbortSignal): Promise<ConnectionCheck>
+  /**
+   * Enters addresses that services have already, each under its marker. What is entered is left alone; what
+   * somebody else holds too. Optional: where it is missing, an import leaves it to reconciliation.
+   */
+  adopt?(records: readonly AdoptedRecord[], signal: AbortSignal): Promise<void>
+}
+
+/** An address that a service had before ipbridge came. */
+export interface AdoptedRecord extends Held {
+  owner: string
+  ptr: Hostname | null
 }
 
 export interface IpamAbilities {

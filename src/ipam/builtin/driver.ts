@@ -101,6 +101,8 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
       }
     },
 
+    adopt: records => store.adopt(connection, records),
+
     async check() {
       const fill = await pools.fill(connection)
       const remarks = fill.length > 0 ? [] : ['there are no pools yet: add one with `ipbridge pool add`']

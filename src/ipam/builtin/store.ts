@@ -94,6 +94,22 @@ export function createBuiltinStore(db: Db) {
       return row?.answer ?? 'outside'
     },
 
+    /** Takes addresses by name and names them, as far as they are free and not entered under their marker already. */
+    async adopt(
+      connection: string,
+      items: readonly { address: Address; marker: Marker; owner: string; ptr: string | null }[],
+    ): Promise<void> {
+      const input = JSON.stringify(items)
+      await db.$executeRaw`
+        select builtin_take_address(${connection}::uuid, i.address, i.marker, i.owner)
+        from jsonb_to_recordset(${input}::jsonb) as i (address inet, marker text, owner text)
+        where not exists (select from pool_address a where a.marker = i.marker)`
+      await db.$executeRaw`
+        update pool_address a set ptr = i.ptr
+        from jsonb_to_recordset(${input}::jsonb) as i (address inet, marker text, ptr text)
+        where a.marker = i.marker and a.address = i.address and a.ptr is null and i.ptr is not null`
+    },
+
     /** What stands behind an unserved request: no such pool, nothing free, or free but in other hands just now. */
     async stock(connection: string, family: Family, pools: readonly string[] | undefined) {
       const [row] = await db.$queryRaw<{ pools: bigint; free: boolean }[]>`
