@@ -11,6 +11,7 @@ import { openDatabase } from './db/client.ts'
 import { createDeliveries } from './db/deliveries.ts'
 import { openEmbeddedPostgres } from './db/embedded/postgres.ts'
 import { newId } from './db/ids.ts'
+import { createImports } from './db/imports.ts'
 import { migrate } from './db/migrate.ts'
 import { createOperations } from './db/operations.ts'
 import { createReconciliations } from './db/reconciliations.ts'
@@ -145,6 +146,7 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
     reconciliations,
     deliveries,
     sendWebhook,
+    imports: createImports(db),
     onPoolAdded: connection => {
       for (const family of [4, 6] as const) onSpace(connection, family, 1_000)
     },

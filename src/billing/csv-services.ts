@@ -19,7 +19,9 @@ const columns: readonly string[] = [...needed, ...optional]
 
 type Line = Partial<Record<(typeof needed)[number] | (typeof optional)[number], string>>
 
-const order = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'must be letters, digits, dots, underscores and hyphens')
+const order = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'must be letters, digits, dots, underscores and hyphens')
 
 /**
  * Reads services and their addresses from CSV: one line an address, with the service's fields on each; lines of
@@ -68,7 +70,9 @@ async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<{ record: 
   } catch (error) {
     if (error instanceof IpbridgeError) throw error
     const message = error instanceof Error ? error.message : String(error)
-    throw new IpbridgeError('invalid_request', `this is not CSV that can be read: ${message}`, { cause: error })
+    throw new IpbridgeError('invalid_request', `this is not CSV that can be read: ${message}`, {
+      cause: error,
+    })
   }
 }
 
@@ -78,9 +82,14 @@ function checkHeader(header: string[]): string[] {
   if (missing.length === 0 && unknown.length === 0) return header
   const what = [
     ...(missing.length > 0 ? [`lacks ${missing.join(', ')}`] : []),
-    ...(unknown.length > 0 ? [`has ${unknown.map(name => JSON.stringify(name)).join(', ')}, which nobody knows`] : []),
+    ...(unknown.length > 0
+      ? [`has ${unknown.map(name => JSON.stringify(name)).join(', ')}, which nobody knows`]
+      : []),
   ]
-  throw new IpbridgeError('invalid_request', `the first line ${what.join(' and ')}; the columns are ${columns.join(', ')}`)
+  throw new IpbridgeError(
+    'invalid_request',
+    `the first line ${what.join(' and ')}; the columns are ${columns.join(', ')}`,
+  )
 }
 
 function readLine(line: Line, where: string): { service: ImportedService } | BadLine {
@@ -101,10 +110,20 @@ function readLine(line: Line, where: string): { service: ImportedService } | Bad
   const { id, kind, client, domain, server, guest } = parsed.data
   try {
     const addresses = line.address ? [readAddress(line, line.address, where)] : []
-    const service = { where, id, kind, client, domain, server, ...(guest === undefined ? {} : { guest }), addresses }
+    const service = {
+      where,
+      id,
+      kind,
+      client,
+      domain,
+      server,
+      ...(guest === undefined ? {} : { guest }),
+      addresses,
+    }
     return { service }
   } catch (error) {
-    if (error instanceof AddressError || error instanceof HostnameError) return { where, message: error.message }
+    if (error instanceof AddressError || error instanceof HostnameError)
+      return { where, message: error.message }
     throw error
   }
 }
@@ -116,7 +135,9 @@ function columnOf(pointer: string): string {
 
 function readAddress(line: Line, address: string, where: string): ImportedAddress {
   if (line.order && !order.safeParse(line.order).success) {
-    throw new AddressError(`order ${JSON.stringify(line.order)} must be letters, digits, dots, underscores and hyphens`)
+    throw new AddressError(
+      `order ${JSON.stringify(line.order)} must be letters, digits, dots, underscores and hyphens`,
+    )
   }
   return {
     where,

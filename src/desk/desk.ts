@@ -1,6 +1,7 @@
 import type { Sender } from '../billing/webhook.ts'
 import type { Db } from '../db/client.ts'
 import type { Deliveries } from '../db/deliveries.ts'
+import type { Imports } from '../db/imports.ts'
 import type { Reconciliations } from '../db/reconciliations.ts'
 import type { Vault } from '../db/vault.ts'
 import type { Intake } from '../intake/intake.ts'
@@ -11,6 +12,7 @@ import type { Announcer } from '../queue/announcer.ts'
 import { addressDesk } from './addresses.ts'
 import { connectionDesk } from './connections.ts'
 import { healthDesk } from './health.ts'
+import { importDesk } from './imports.ts'
 import { journalDesk } from './journals.ts'
 import { operationDesk } from './operations.ts'
 import { poolDesk } from './pools.ts'
@@ -33,6 +35,7 @@ export function createDesk(options: {
   pools: PoolBooks
   reconciliations: Reconciliations
   deliveries: Deliveries
+  imports: Imports
   sendWebhook: Sender
   onPoolAdded: (connection: string) => void
 }) {
@@ -41,6 +44,7 @@ export function createDesk(options: {
     addresses,
     connections: connectionDesk(options),
     health: healthDesk(options),
+    imports: importDesk(options),
     journals: journalDesk(options),
     operations: operationDesk(options),
     pools: poolDesk(options),
