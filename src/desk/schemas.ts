@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { canonicalAddress } from '../domain/address.ts'
+import { AddressError, canonicalAddress } from '../domain/address.ts'
 import { messageTypes } from '../domain/delivery.ts'
-import { normalizeHostname } from '../domain/hostname.ts'
+import { guarded } from '../domain/guarded.ts'
+import { HostnameError, normalizeHostname } from '../domain/hostname.ts'
 import { roles } from './actor.ts'
 
 /** What operators may enter, checked the same way for the API and the command line. */
@@ -16,8 +17,8 @@ const lowerName = name.regex(/^[^A-Z]*$/, 'must be in lower case')
 const secret = z.string().min(1).max(500).meta({ description: 'write-only', writeOnly: true })
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(500)
 const settings = z.record(z.string(), z.unknown())
-const address = z.string().transform(checked(canonicalAddress))
-const hostname = z.string().transform(checked(normalizeHostname))
+const address = z.string().transform(guarded(canonicalAddress, AddressError))
+const hostname = z.string().transform(guarded(normalizeHostname, HostnameError))
 
 export const connectionInput = z.strictObject({
   name: lowerName,
@@ -178,18 +179,3 @@ export type ServiceInput = z.output<typeof serviceInput>
 export const ptrChange = z.strictObject({
   ptr: hostname.nullable().meta({ description: 'null removes the PTR', example: 'server1.example.net' }),
 })
-
-function checked<T>(normalize: (input: string) => T) {
-  return (input: string, context: z.RefinementCtx): T => {
-    try {
-      return normalize(input)
-    } catch (error) {
-      context.addIssue({
-        code: 'custom',
-        message: error instanceof Error ? error.message : String(error),
-        input,
-      })
-      return z.NEVER
-    }
-  }
-}

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { AddressError, canonicalAddress, familyFromName, familyOf } from './address.ts'
+import { guarded } from './guarded.ts'
 import { HostnameError, normalizeHostname } from './hostname.ts'
+import { findUnstorable } from './storable.ts'
 
 /** The most addresses that one event may ask for. */
 export const maxCount = 256
@@ -55,7 +57,11 @@ const service = z.strictObject({
   domain: hostname,
   server: identifier.max(63).meta({ description: 'the name of a server that ipbridge knows' }),
   guest: identifier.optional().meta({ description: "the service's id on the server's panel" }),
-  setup: z.record(z.string(), z.unknown()).optional().meta({ description: 'passed to the panel as it is' }),
+  setup: z
+    .record(z.string(), z.unknown())
+    .superRefine(isStorable)
+    .optional()
+    .meta({ description: 'passed to the panel as it is' }),
 })
 
 export const eventData = {
@@ -65,6 +71,7 @@ export const eventData = {
       .array(addressWanted)
       .min(1)
       .max(16)
+      .superRefine(fitTogether)
       .optional()
       .meta({ description: 'default: one IPv4 address' }),
   }),
@@ -72,9 +79,12 @@ export const eventData = {
   'ip.cancelled': z
     .strictObject({ service: serviceReference, order: order.optional(), address: address.optional() })
     .superRefine((data, context) => {
-      if ((data.order === undefined) === (data.address === undefined)) {
-        context.addIssue({ code: 'custom', path: ['order'], message: 'give either `order` or `address`' })
-      }
+      if ((data.order === undefined) !== (data.address === undefined)) return
+      const both = data.order !== undefined
+      const message = both
+        ? 'must not come together with `address`'
+        : 'or `address` must say what is cancelled'
+      context.addIssue({ code: 'custom', path: ['order'], message })
     }),
   'service.deleted': z.strictObject({ service: serviceReference }),
   'ptr.changed': z.strictObject({
@@ -87,11 +97,17 @@ export const eventData = {
 export type EventType = keyof typeof eventData
 export const eventTypes = Object.keys(eventData) as EventType[]
 
+/** CloudEvents 1.0 section 2.1: text without control characters. */
+const attribute = z
+  .string()
+  .min(1)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters')
+
 /** The attributes that every event has (CloudEvents 1.0). Extension attributes are accepted and ignored. */
 const envelope = {
   specversion: z.literal('1.0'),
-  id: z.string().min(1).max(200),
-  source: z.string().min(1).max(300).meta({ example: '/billing/eu' }),
+  id: attribute.max(200),
+  source: attribute.max(300).meta({ example: '/billing/eu' }),
   time: z.iso
     .datetime({ offset: true })
     .optional()
@@ -136,6 +152,27 @@ export type BillingEvent = {
   }
 }[EventType]
 
+/** What one event asks for must be possible as a whole. */
+function fitTogether(
+  addresses: { count: number; requested?: string | undefined }[],
+  context: z.RefinementCtx,
+): void {
+  const total = addresses.reduce((sum, { count }) => sum + count, 0)
+  if (total > maxCount && addresses.every(({ count }) => count <= maxCount)) {
+    const message = `asks for ${total} addresses together; one event may ask for at most ${maxCount}`
+    context.addIssue({ code: 'custom', message })
+  }
+  for (const [index, { requested }] of addresses.entries()) {
+    if (requested === undefined || addresses.findIndex(a => a.requested === requested) === index) continue
+    context.addIssue({ code: 'custom', path: [index, 'requested'], message: 'must not be requested twice' })
+  }
+}
+
+function isStorable(setup: Record<string, unknown>, context: z.RefinementCtx): void {
+  const found = findUnstorable(setup)
+  if (found) context.addIssue({ code: 'custom', ...found })
+}
+
 function requestedFits(
   data: { family: 'ipv4' | 'ipv6'; count: number; requested?: string | undefined },
   context: z.RefinementCtx,
@@ -149,19 +186,7 @@ function requestedFits(
     })
   }
   if (familyOf(data.requested) !== familyFromName(data.family)) {
-    context.addIssue({ code: 'custom', path: ['requested'], message: `is not an ${data.family} address` })
-  }
-}
-
-/** Makes a normaliser that throws usable as a zod transform that reports. */
-function guarded<T>(normalize: (input: string) => T, refusal: new (message: string) => Error) {
-  return (input: string, context: z.RefinementCtx): T => {
-    try {
-      return normalize(input)
-    } catch (error) {
-      if (!(error instanceof refusal)) throw error
-      context.addIssue({ code: 'custom', message: error.message, input })
-      return z.NEVER
-    }
+    const message = `must be an ${data.family} address, as \`family\` says`
+    context.addIssue({ code: 'custom', path: ['requested'], message })
   }
 }

@@ -51,6 +51,8 @@ function describe(issue: Issue, base: Path, input: unknown): Fault[] {
 /** Of the forms that a field may have, the one that it was meant to have is told of. */
 function union(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, input: unknown): Fault[] {
   const got = valueAt(input, path)
+  // The field says which form the rest has.
+  if ('options' in issue && issue.options) return [fault(path, choice(issue.options, got))]
   if (got === undefined) return [fault(path, 'is missing')]
   const isOtherType = ({ code, path }: Issue) => code === 'invalid_type' && path.length === 0
   const meant = issue.errors.find(issues => !issues.some(isOtherType))
@@ -97,6 +99,12 @@ function kindOf(got: unknown): string {
 function oneOf(values: readonly unknown[]): string {
   const texts = values.map(value => JSON.stringify(value))
   return texts.length < 2 ? texts.join() : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)}`
+}
+
+function choice(options: readonly unknown[], got: unknown): string {
+  return got === undefined
+    ? `is missing; it must be ${oneOf(options)}`
+    : `must be ${oneOf(options)}, not ${shown(got)}`
 }
 
 function notATime(got: unknown): string {
