@@ -50,6 +50,18 @@ const rules = [
     allows: (target, file) => file === 'src/app.ts' || dirname(file) === dirname(target),
     types: true,
   },
+  {
+    name: 'simulators import nothing of ours, so that they can judge the drivers',
+    files: /^src\/simulators\//,
+    concerns: target => target.startsWith('src/') || target.startsWith('workers/'),
+    allows: target => target.startsWith('src/simulators/'),
+  },
+  {
+    name: 'simulators are started by the command line only; no driver knows them',
+    files: /^(src|workers)\/(?!simulators\/)/,
+    concerns: target => target.startsWith('src/simulators/'),
+    allows: (_, file) => file.startsWith('src/cli/'),
+  },
 ]
 
 const broken = []

@@ -1,0 +1,166 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ask, bill, billAdmin, type Ipmanager, post, startIpmanager } from '../../helpers/ipmanager.ts'
+
+let panel: Ipmanager
+beforeEach(async () => {
+  panel = await startIpmanager()
+})
+afterEach(() => panel.stop())
+
+const asUser = (params: Record<string, string>) => ask(panel.url, { authinfo: bill, ...params })
+const asAdmin = (params: Record<string, string>) => ask(panel.url, { authinfo: billAdmin, ...params })
+const request = (params: Record<string, string> = {}) =>
+  asUser({ func: 'ip.edit', sok: 'ok', family: 'ipv4', iptype: 'public', ...params })
+
+describe('A request for an address', () => {
+  it('is answered with the next free one, under `ip` and `id`', async () => {
+    const doc = await request({ domain: 'vds123.example.net', ip: '', note: 'ours' })
+    expect(doc).toMatchObject({ ip: { $: '203.0.113.2' }, id: { $: '203.0.113.2' }, ok: {} })
+    expect(panel.books.look('203.0.113.2')).toMatchObject({
+      owner: 'bill',
+      iptype: 'public',
+      domain: 'vds123.example.net.',
+      note: 'ours',
+      status: 'used',
+    })
+  })
+
+  it('never gets a network, broadcast or gateway address, nor a hidden one', async () => {
+    const got = new Set<string>()
+    for (let n = 0; n < 238; n++) got.add((await request()).ip.$)
+    expect(got.size).toBe(238)
+    expect(await request()).toMatchObject({ error: { $type: 'missed', $object: 'ip' } })
+    for (const ip of ['203.0.113.0', '203.0.113.1', '203.0.113.240']) expect(got).not.toContain(ip)
+  })
+
+  it('gets a hidden address when it names it, or its network', async () => {
+    expect((await request({ ip: '203.0.113.250' })).ip.$).toBe('203.0.113.250')
+    expect((await request({ ip: '203.0.113.240/28' })).ip.$).toBe('203.0.113.240')
+  })
+
+  it('names an address that is taken, and is told so', async () => {
+    await request({ ip: '203.0.113.7' })
+    expect(await request({ ip: '203.0.113.7' })).toMatchObject({ error: { $type: 'exists', $object: 'ip' } })
+  })
+
+  it('names an address outside the rights, and is refused', async () => {
+    expect(await request({ ip: '192.0.2.1' })).toMatchObject({ error: { $type: 'value', $object: 'ip' } })
+  })
+
+  it('gets one of the family and the group that it wants', async () => {
+    expect((await request({ family: 'ipv6' })).ip.$).toBe('2001:db8:5::2')
+    expect((await request({ iptype: 'alias' })).ip.$).toBe('198.51.100.2')
+    expect(await request({ iptype: 'lan' })).toMatchObject({ error: { $type: 'value', $object: 'iptype' } })
+    expect(await request({ family: 'ipx' })).toMatchObject({ error: { $type: 'value', $object: 'family' } })
+  })
+
+  it('is refused with a name that is no host name', async () => {
+    expect(await request({ domain: 'a b' })).toMatchObject({ error: { $type: 'value', $object: 'domain' } })
+    expect(panel.books.held()).toEqual([])
+  })
+
+  it('finds a returned address free again', async () => {
+    await request()
+    await request()
+    await asUser({ func: 'ip.delete', elid: '203.0.113.2' })
+    expect((await request()).ip.$).toBe('203.0.113.2')
+  })
+})
+
+describe('An exhausted pool', () => {
+  it.each(['missed', 'limit', 'value'])('is told as %s(ip), as the panel is set', async type => {
+    panel.panel.behave({ exhausted: { type, object: 'ip' } })
+    panel.books.fill({ range: '203.0.113.2-203.0.113.254', owner: 'other', iptype: 'public' })
+    expect(await request()).toMatchObject({ error: { $type: type, $object: 'ip' } })
+  })
+
+  it('is told as limit(ip) when it is the user who has enough', async () => {
+    panel.users.put({
+      name: 'small',
+      password: 'p',
+      level: 16,
+      limit: 1,
+      hidden: [],
+      rights: [{ range: '203.0.113.0/24', iptype: 'public' }],
+    })
+    const again = () => ask(panel.url, { authinfo: 'small:p', func: 'ip.edit', sok: 'ok' })
+    expect(await again()).toMatchObject({ ok: {} })
+    expect(await again()).toMatchObject({ error: { $type: 'limit', $object: 'ip' } })
+  })
+})
+
+describe('The list of addresses', () => {
+  it('shows a user the own ones with the four documented columns', async () => {
+    await request({ domain: 'a.example', note: 'n' })
+    panel.drift.grant('203.0.113.9', { owner: 'other', iptype: 'public' })
+    const doc = await asUser({ func: 'ip' })
+    expect(doc.p_elems.$).toBe('1')
+    expect(doc.elem).toEqual({
+      ip: { $: '203.0.113.2' },
+      domain: { $: 'a.example.' },
+      iptype: { $orig: 'public', $: 'Public addresses' },
+      note: { $: 'n' },
+    })
+  })
+
+  it('shows an administrator all of them, with owner and status', async () => {
+    panel.drift.grant('203.0.113.9', { owner: 'other', iptype: 'alias' })
+    const doc = await asAdmin({ func: 'ip' })
+    expect(doc.elem).toEqual({
+      ip: { $: '203.0.113.9' },
+      domain: {},
+      iptype: { $: 'alias' },
+      note: {},
+      owner: { $: 'other' },
+      status: { $orig: '2', $: 'Used' },
+    })
+  })
+
+  it('comes in pages, in address order', async () => {
+    panel.books.fill({
+      range: '203.0.113.10-203.0.113.19',
+      owner: 'bill',
+      iptype: 'public',
+      domain: 'h{n}.example.',
+      note: 'n{n:3} {ip}',
+    })
+    panel.drift.grant('203.0.113.9', { owner: 'bill', iptype: 'public' })
+    panel.drift.rename('203.0.113.12', 'changed.example')
+    const page = await asUser({ func: 'ip', p_cnt: '4', p_num: '2' })
+    expect(page).toMatchObject({ p_elems: { $: '11' }, p_num: { $: '2' }, p_cnt: { $: '4' } })
+    expect(page.elem.map((row: { domain: { $: string } }) => row.domain.$)).toEqual([
+      'h3.example.',
+      'h4.example.',
+      'h5.example.',
+      'h6.example.',
+    ])
+    expect(page.elem[0].note.$).toBe('n003 203.0.113.13')
+    expect((await asUser({ func: 'ip', p_cnt: '4', p_num: '3' })).elem).toHaveLength(3)
+    expect((await asUser({ func: 'ip', p_cnt: '4', p_num: '4' })).elem).toBeUndefined()
+  })
+})
+
+describe('Signing in', () => {
+  it('is refused with a wrong password, as it was captured', async () => {
+    const doc = await ask(panel.url, { authinfo: 'bill:wrong', func: 'ip' })
+    expect(doc).toMatchObject({ error: { $type: 'auth', $object: 'badpassword' } })
+  })
+
+  it('gives a session, as a parameter or a cookie', async () => {
+    const { body, cookie } = await post(panel.url, {
+      func: 'auth',
+      username: 'bill',
+      password: 'bill-password',
+      out: 'sjson',
+    })
+    const { auth } = JSON.parse(body).doc
+    expect(auth).toEqual({ $id: auth.$, $level: '16', $: auth.$ })
+    expect(await ask(panel.url, { auth: auth.$, func: 'ip' })).toMatchObject({ p_elems: { $: '0' } })
+    const withCookie = await post(
+      panel.url,
+      { func: 'ip', out: 'sjson' },
+      { headers: { cookie: String(cookie).split(';')[0] } },
+    )
+    expect(JSON.parse(withCookie.body).doc.p_elems.$).toBe('0')
+  })
+})
