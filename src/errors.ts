@@ -28,6 +28,11 @@ export const errorKinds = {
   internal: { status: 500, retry: 'later' },
 
   bad_credentials: { status: 502, retry: 'never' },
+  access_denied: { status: 502, retry: 'never' },
+  certificate_expired: { status: 502, retry: 'never' },
+  certificate_untrusted: { status: 502, retry: 'never' },
+  wrong_panel: { status: 502, retry: 'never' },
+  host_not_found: { status: 502, retry: 'later' },
   ipam_refused: { status: 502, retry: 'never' },
   ipam_busy: { status: 503, retry: 'later' },
   ipam_unavailable: { status: 503, retry: 'later' },
