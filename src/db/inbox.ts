@@ -81,11 +81,12 @@ export async function saveChanges(tx: Queryable, changes: Changes): Promise<void
     }
   })
   const assignments = perService.flatMap(change => change.assignments)
-  await insertAssignments(tx, assignments.filter(isNew))
+  // What leaves a slot goes before what comes into it: the index on slots looks after each statement.
   await updateAssignments(
     tx,
     assignments.filter(item => !item.isNew),
   )
+  await insertAssignments(tx, assignments.filter(isNew))
   await upsertAspects(
     tx,
     perService.flatMap(change => change.aspects),
@@ -156,9 +157,9 @@ async function updateAssignments(tx: Queryable, assignments: Owned<Assignment>[]
   await tx.$executeRaw`
     update assignment a
     set state = case when i.state = 'releasing' then 'releasing' else a.state end,
-        ptr_wish = i."ptrWish", ptr_stamp = i."ptrStamp", entitled = i.entitled
+        ptr_wish = i."ptrWish", ptr_stamp = i."ptrStamp", entitled = i.entitled, licence = i.licence, held = i.held
     from jsonb_to_recordset(${JSON.stringify(assignments)}::jsonb) as i (
-      id uuid, state text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb)
+      id uuid, state text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb, licence boolean, held boolean)
     where a.id = i.id`
 }
 

@@ -43,51 +43,47 @@ function wantedOf(history: BillingEvent[], assignments: AssignmentRecord[]): Wan
   const creations = history.filter(event => event.type === 'service.created')
   const living = creations.filter(event => !isLater(deleted, stamp(event)))
   const slots = new Set<string>()
-  for (const event of living) for (const slot of mainSlots(event)) slots.add(slot)
-  for (const event of history) {
-    if (event.type !== 'ip.ordered' || isLater(deleted, stamp(event))) continue
-    const { order, family, count } = event.data
-    for (let n = 1; n <= count; n++) slots.add(`${orderSlot(order, n)} ${version(family)}`)
-  }
+  const orders = history.filter(event => event.type === 'ip.ordered' && !isLater(deleted, stamp(event)))
+  for (const { slot } of [...living, ...orders].flatMap(slotsOf)) slots.add(slot)
   for (const slot of [...slots]) {
     if (isCancelled(slot, history, assignments)) slots.delete(slot)
   }
   if (living.length > 0) return { state: 'active', slots }
-  return {
-    state: deleted === undefined ? 'expected' : 'deleted',
-    slots: deleted === undefined ? slots : new Set(),
-  }
+  return { state: deleted === undefined ? 'expected' : 'deleted', slots }
 }
 
 /** Whether a cancellation is later than every event that entitles to the slot. */
 function isCancelled(slot: string, history: BillingEvent[], assignments: AssignmentRecord[]): boolean {
-  const entitled = latestOf(history.filter(event => entitles(event, slot)))
-  const cancelled = latestOf(
-    history.filter(event => event.type === 'ip.cancelled' && concerns(event, slot, assignments)),
-  )
-  return isLater(cancelled, entitled)
+  const entitling = history.filter(event => slotsOf(event).some(entitled => entitled.slot === slot))
+  const addresses = new Set([
+    ...entitling.flatMap(slotsOf).flatMap(entitled => (entitled.slot === slot ? entitled.requested : [])),
+    ...assignments.filter(a => `${a.slot} IPv${a.family}` === slot).map(a => a.address ?? a.requested),
+  ])
+  const cancelled = history.filter(event => concerns(event, slot, addresses))
+  return isLater(latestOf(cancelled), latestOf(entitling))
 }
 
-function entitles(event: BillingEvent, slot: string): boolean {
-  if (event.type === 'service.created') return mainSlots(event).includes(slot)
-  return event.type === 'ip.ordered' && slot.startsWith(`order:${event.data.order}/`)
-}
-
-function concerns(event: BillingEvent, slot: string, assignments: AssignmentRecord[]): boolean {
+function concerns(event: BillingEvent, slot: string, addresses: ReadonlySet<unknown>): boolean {
   if (event.type !== 'ip.cancelled') return false
   const { order, address } = event.data
-  if (order !== undefined) return slot.startsWith(`order:${order}/`)
-  return assignments.some(a => `${a.slot} IPv${a.family}` === slot && (a.address ?? a.requested) === address)
+  return order === undefined ? addresses.has(address) : slot.startsWith(`order:${order}/`)
 }
 
-function mainSlots(event: BillingEvent): string[] {
+/** What an event entitles to, and the address that it wants there and no other. */
+function slotsOf(event: BillingEvent): { slot: string; requested: string | undefined }[] {
+  if (event.type === 'ip.ordered') {
+    const { order, family, count, requested } = event.data
+    const named = (n: number) => `${orderSlot(order, n)} ${version(family)}`
+    return Array.from({ length: count }, (_, n) => ({ slot: named(n + 1), requested }))
+  }
   if (event.type !== 'service.created') return []
   const counted = { ipv4: 0, ipv6: 0 }
-  return (event.data.addresses ?? [{ family: 'ipv4' as const, count: 1 }]).flatMap(({ family, count }) =>
-    Array.from({ length: count }, () => {
-      counted[family] += 1
-      return `${mainSlot(counted[family])} ${version(family)}`
-    }),
+  return (event.data.addresses ?? [{ family: 'ipv4' as const, count: 1, requested: undefined }]).flatMap(
+    ({ family, count, requested }) =>
+      Array.from({ length: count }, () => {
+        counted[family] += 1
+        return { slot: `${mainSlot(counted[family])} ${version(family)}`, requested }
+      }),
   )
 }
 

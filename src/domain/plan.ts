@@ -1,33 +1,33 @@
-import type { Address, Family } from './address.ts'
-import { familyFromName } from './address.ts'
-import type { AddressWanted, BillingEvent, EventData } from './events.ts'
+import { add, operation, put, type Step } from './changes.ts'
+import type { BillingEvent, EventData } from './events.ts'
 import {
-  type Aspect,
   type Assignment,
   aspectOf,
   entitledAssignments,
   isMainSlot,
-  licenceKind,
-  mainSlot,
   type OpenOperation,
-  orderSlot,
+  orderOf,
   type Service,
   type ServiceState,
 } from './service-state.ts'
+import {
+  allocate,
+  entitle,
+  isSlotOf,
+  knownKind,
+  mainSlots,
+  orderSlots,
+  revoke,
+  type SlotWish,
+  takenAway,
+} from './slots.ts'
 import { isLater, latest, type Stamp } from './stamp.ts'
-import type { OperationKind, OperationState } from './states.ts'
+import type { OperationKind } from './states.ts'
 
 /** What an event comes to: the service's next state, in which the new operations stand. */
 export interface Planned {
   state: ServiceState
   status: 'accepted' | 'superseded'
-}
-
-/** What the planner needs from outside to stay a pure function. */
-export interface PlanContext {
-  /** Our own id of the event, which the new operations name as their cause. */
-  eventId: string
-  newId: () => string
 }
 
 /**
@@ -37,7 +37,7 @@ export interface PlanContext {
  * slot is live when the latest event that entitles to it is later than every event that takes it away. That
  * is why cancellations and PTR changes of things not heard of yet are remembered as aspects.
  */
-export function plan(state: ServiceState, event: BillingEvent, context: PlanContext): Planned {
+export function plan(state: ServiceState, event: BillingEvent, context: Omit<Step, 'stamp'>): Planned {
   const stamp = stampOf(event)
   const step: Step = { ...context, stamp }
   switch (event.type) {
@@ -62,10 +62,6 @@ export function stampOf(event: { time: Date; sequence?: string; source: string }
   }
 }
 
-interface Step extends PlanContext {
-  stamp: Stamp
-}
-
 function created(before: ServiceState, data: EventData['service.created'], step: Step): Planned {
   const { stamp } = step
   const known = before.service
@@ -79,32 +75,37 @@ function created(before: ServiceState, data: EventData['service.created'], step:
     created: latest(stamp, known?.created),
   }
   let state: ServiceState = { ...before, service }
+  if (known?.kind === undefined) state = knownKind(state)
   if (gone) return superseded(state, 'allocate', step)
 
-  const wanted = mainSlots(data.addresses ?? [{ family: 'ipv4', count: 1 }])
-  for (const slot of wanted) state = entitle(state, slot, step)
-  if (freshest) {
+  const wanted = mainSlots(data.addresses)
+  const earlier = entitledAssignments(state)
+  for (const slot of wanted.filter(stillDue(state, stamp))) state = entitle(state, slot, step)
+  for (const a of earlier.filter(a => !wanted.some(isSlotOf(a)))) {
+    const isNamedAnew = freshest && a.ptrWish === undefined && service.domain !== known?.domain
     // A repeated `service.created` is how billing retries a set-up: it gets back every address it has.
-    const others = entitledAssignments(before).filter(a => isMainSlot(a.slot) && !wanted.some(isSlotOf(a)))
-    for (const assignment of others) state = entitle(state, assignment, step)
+    const isTold = freshest && isMainSlot(a.slot)
+    if (isTold || isNamedAnew || isStranded(state, a)) state = allocate(state, a.id, step)
   }
-  return { state: wakeWaiting(state), status: 'accepted' }
+  state = wakeWaiting(state)
+  if (state.operations.every(o => o.eventId !== step.eventId)) return superseded(state, 'allocate', step)
+  return { state, status: 'accepted' }
+}
+
+/** Slots that nothing later has taken away. */
+const stillDue = (state: ServiceState, stamp: Stamp) => (slot: SlotWish) =>
+  !isLater(takenAway(state, slot), stamp)
+
+/** Whether the slot has no address, and nobody is going to get it one: it was ordered for a service that never came. */
+function isStranded({ operations }: ServiceState, { id, address }: Assignment): boolean {
+  return address === undefined && operations.every(o => o.assignmentId !== id)
 }
 
 function ordered(before: ServiceState, data: EventData['ip.ordered'], step: Step): Planned {
-  const { stamp } = step
-  const takenBack = [
-    before.service?.deleted,
-    before.aspects.get(aspectOf.cancelledOrder(data.order))?.stamp,
-    data.requested && before.aspects.get(aspectOf.cancelledAddress(data.requested))?.stamp,
-  ]
   let state = withService(before, data.service)
-  if (takenBack.some(cancellation => cancellation && isLater(cancellation, stamp))) {
-    return superseded(state, 'allocate', step)
-  }
-  for (let n = 1; n <= data.count; n++) {
-    state = entitle(state, { ...wish(data), slot: orderSlot(data.order, n) }, step)
-  }
+  const due = orderSlots(data).filter(stillDue(state, step.stamp))
+  if (due.length === 0) return superseded(state, 'allocate', step)
+  for (const slot of due) state = entitle(state, slot, step)
   return { state: wakeWaitingPtrs(state), status: 'accepted' }
 }
 
@@ -120,12 +121,17 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
   ) {
     return superseded(known, 'release', step)
   }
-  const state = { ...known, aspects: new Map(known.aspects).set(aspect, { stamp: step.stamp }) }
   const concerns = (a: Assignment) =>
-    data.order === undefined
-      ? (a.address ?? a.requested) === data.address
-      : a.slot.startsWith(`order:${data.order}/`)
-  return { state: revoke(state, concerns, step), status: 'accepted' }
+    data.order === undefined ? (a.address ?? a.requested) === data.address : orderOf(a.slot) === data.order
+  const aspects = new Map(known.aspects).set(aspect, { stamp: step.stamp })
+  if (data.order === undefined) {
+    // What entitled to the slot need not have named the address: an older one that still comes must not revive it.
+    for (const { slot, family } of entitledAssignments(known).filter(concerns)) {
+      const name = aspectOf.cancelledSlot(slot, family)
+      aspects.set(name, { stamp: latest(step.stamp, aspects.get(name)?.stamp) })
+    }
+  }
+  return { state: revoke({ ...known, aspects }, concerns, step), status: 'accepted' }
 }
 
 function deleted(before: ServiceState, data: EventData['service.deleted'], step: Step): Planned {
@@ -157,107 +163,14 @@ function ptrChanged(before: ServiceState, data: EventData['ptr.changed'], step: 
   if (target === undefined) {
     return { state: add(state, operation('ptr', step, { payload, state: 'waiting' })), status: 'accepted' }
   }
-  if (isLater(target.ptrStamp, stamp)) return superseded(state, 'ptr', step, payload)
-  const renamed = replace(state, { ...target, ptrWish: data.ptr ?? '', ptrStamp: stamp })
+  if (isLater(target.ptrStamp, stamp) || isLater(takenAway(state, target), stamp)) {
+    return superseded(state, 'ptr', step, payload)
+  }
+  const renamed = put(state, { ...target, ptrWish: data.ptr ?? '', ptrStamp: stamp })
   return {
     state: add(renamed, operation('ptr', step, { payload, assignmentId: target.id })),
     status: 'accepted',
   }
-}
-
-/** What a slot shall hold. */
-interface SlotWish {
-  slot: string
-  family: Family
-  ptr?: string | null | undefined
-  requested?: Address | undefined
-  pool?: string | undefined
-}
-
-function wish(wanted: AddressWanted): Omit<SlotWish, 'slot'> {
-  const { ptr, requested, pool } = wanted
-  return { family: familyFromName(wanted.family), ptr, requested, pool }
-}
-
-function mainSlots(addresses: AddressWanted[]): SlotWish[] {
-  const counted: Record<Family, number> = { 4: 0, 6: 0 }
-  return addresses.flatMap(wanted =>
-    Array.from({ length: wanted.count }, () => {
-      const next = wish(wanted)
-      counted[next.family] += 1
-      return { ...next, slot: mainSlot(counted[next.family]) }
-    }),
-  )
-}
-
-const isSlotOf = (a: Assignment) => (slot: SlotWish) => slot.slot === a.slot && slot.family === a.family
-
-/** Makes sure that the service has the slot: a new assignment, or the one that it has, told of again. */
-function entitle(state: ServiceState, slot: SlotWish, step: Step): ServiceState {
-  const existing = entitledAssignments(state).find(a => isSlotOf(a)(slot))
-  const assignment = existing ? entitledAgain(existing, slot, step.stamp) : newAssignment(state, slot, step)
-  const next = existing
-    ? replace(state, assignment)
-    : { ...state, assignments: [...state.assignments, assignment] }
-  const isKnown = state.service?.state === 'active'
-  return add(
-    next,
-    operation('allocate', step, { assignmentId: assignment.id, state: isKnown ? 'queued' : 'waiting' }),
-  )
-}
-
-function entitledAgain(assignment: Assignment, slot: SlotWish, stamp: Stamp): Assignment {
-  const entitled = latest(stamp, assignment.entitled)
-  const names = slot.ptr !== undefined && !isLater(assignment.ptrStamp, stamp)
-  return names
-    ? { ...assignment, entitled, ptrWish: slot.ptr ?? '', ptrStamp: stamp }
-    : { ...assignment, entitled }
-}
-
-function newAssignment(state: ServiceState, slot: SlotWish, step: Step): Assignment {
-  const licence = state.service?.kind === licenceKind
-  const ptr = ptrChangedBefore(state, slot, step) ?? { stamp: step.stamp, ptr: slot.ptr }
-  return {
-    id: step.newId(),
-    slot: slot.slot,
-    family: slot.family,
-    state: 'pending',
-    ...(slot.requested === undefined ? {} : { requested: slot.requested }),
-    ...(slot.pool === undefined ? {} : { pool: slot.pool }),
-    ...(ptr.ptr === undefined ? {} : { ptrWish: ptr.ptr ?? '', ptrStamp: ptr.stamp }),
-    licence,
-    held: !(licence && slot.requested !== undefined),
-    entitled: step.stamp,
-  }
-}
-
-/** A PTR change that overtook the event which entitles to the address that it names. */
-function ptrChangedBefore(state: ServiceState, slot: SlotWish, step: Step): Aspect | undefined {
-  const changed = slot.requested && state.aspects.get(aspectOf.ptr(slot.requested))
-  if (!changed || isLater(state.service?.deleted, changed.stamp)) return undefined
-  return slot.ptr === undefined || isLater(changed.stamp, step.stamp) ? changed : undefined
-}
-
-/**
- * Takes slots away: whatever was entitled to no later than now is released, and what has not begun of its
- * operations never will. What is running finds out for itself, and the release comes after it.
- */
-function revoke(state: ServiceState, concerns: (a: Assignment) => boolean, step: Step): ServiceState {
-  const leaving = entitledAssignments(state).filter(a => concerns(a) && !isLater(a.entitled, step.stamp))
-  const ids = new Set(leaving.map(a => a.id))
-  const isDeletion = state.service?.deleted === step.stamp
-  const pointless = (o: OpenOperation) =>
-    o.assignmentId === undefined
-      ? isDeletion && o.state === 'waiting' && !isLater(o.stamp, step.stamp)
-      : ids.has(o.assignmentId) && o.kind !== 'release' && o.state !== 'running'
-  let next: ServiceState = {
-    ...state,
-    assignments: state.assignments.map(a => (ids.has(a.id) ? { ...a, state: 'releasing' } : a)),
-    operations: state.operations.map(o => (pointless(o) ? { ...o, state: 'superseded' } : o)),
-  }
-  for (const { id } of leaving) next = add(next, operation('release', step, { assignmentId: id }))
-  // An accepted event always leaves an operation to look at, even when there was nothing to take away.
-  return leaving.length > 0 ? next : add(next, operation('release', step))
 }
 
 /** What waited for the service to become known goes to the end of its line. */
@@ -284,28 +197,4 @@ function withService(state: ServiceState, id: string): ServiceState {
 
 function superseded(state: ServiceState, kind: OperationKind, step: Step, payload = {}): Planned {
   return { state: add(state, operation(kind, step, { state: 'superseded', payload })), status: 'superseded' }
-}
-
-function operation(
-  kind: OperationKind,
-  step: Step,
-  more: Partial<Pick<OpenOperation, 'assignmentId' | 'payload'>> & { state?: OperationState } = {},
-): OpenOperation {
-  return {
-    id: step.newId(),
-    kind,
-    state: 'queued',
-    eventId: step.eventId,
-    payload: {},
-    stamp: step.stamp,
-    ...more,
-  }
-}
-
-function add(state: ServiceState, operation: OpenOperation): ServiceState {
-  return { ...state, operations: [...state.operations, operation] }
-}
-
-function replace(state: ServiceState, assignment: Assignment): ServiceState {
-  return { ...state, assignments: state.assignments.map(a => (a.id === assignment.id ? assignment : a)) }
 }

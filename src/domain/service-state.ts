@@ -81,6 +81,7 @@ export const nothingKnown: ServiceState = { assignments: [], aspects: new Map(),
 export const aspectOf = {
   cancelledOrder: (order: string) => `cancelled:order:${order}`,
   cancelledAddress: (address: Address) => `cancelled:address:${address}`,
+  cancelledSlot: (slot: string, family: Family) => `cancelled:slot:${slot} IPv${family}`,
   ptr: (address: Address) => `ptr:${address}`,
 }
 
@@ -90,6 +91,11 @@ export const licenceKind = 'license'
 /** The slots of an order: `order:<order>/<n>`. */
 export function orderSlot(order: string, n: number): string {
   return `order:${order}/${n}`
+}
+
+/** The order that a slot belongs to, if it belongs to one. */
+export function orderOf(slot: string): string | undefined {
+  return slot.startsWith('order:') ? slot.slice('order:'.length, slot.lastIndexOf('/')) : undefined
 }
 
 /** The slots that come with a service: `main`, then `main/2` and so on for each family. */
