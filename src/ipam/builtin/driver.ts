@@ -45,10 +45,15 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
       } else if (swept) {
         throw exhausted(want)
       } else {
-        await store.sweep(10_000)
+        await sweep()
         swept = true
       }
     }
+  }
+
+  /** Ends quarantines that are over, for whoever is waiting: there may be more than the caller needs. */
+  async function sweep(): Promise<void> {
+    for (const freed of await store.sweep(1_000)) onSpace(freed.connection, freed.family, freed.count)
   }
 
   return {
@@ -87,7 +92,7 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
           )
         }
       } else if (quarantine === 0) {
-        for (const freed of await store.sweep(1_000)) onSpace(freed.connection, freed.family, freed.count)
+        await sweep()
       }
     },
 
