@@ -2,7 +2,6 @@ import { allocate } from '../workers/allocate.ts'
 import { ptr } from '../workers/ptr.ts'
 import { reconcile } from '../workers/reconcile.ts'
 import { release } from '../workers/release.ts'
-import { createApi } from './api/app.ts'
 import { createDeliverer } from './billing/deliverer.ts'
 import { sendWebhook } from './billing/webhook.ts'
 import { systemClock } from './clock.ts'
@@ -187,6 +186,8 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
 
   /** Begins to answer HTTP on HOST and PORT. @returns where, and how to stop: in order, and in bounded time */
   async function serve(): Promise<{ url: string; close(): Promise<void> }> {
+    // Only loaded where it is needed: workers and commands do without, and start much sooner.
+    const { createApi } = await import('./api/app.ts')
     const api = await createApi({ desk, intake, queues, log })
     const url = await api.listen({ host: config.host, port: config.port })
     return {

@@ -1,5 +1,8 @@
 import { Command } from 'commander'
+import { addLedgerCommands } from './ledger.ts'
 import { addMigrateCommand } from './migrate.ts'
+import { addPeopleCommands } from './people.ts'
+import { addPlaceCommands } from './places.ts'
 import { addRunCommands } from './run.ts'
 import { version } from './version.ts'
 
@@ -13,5 +16,8 @@ export function createProgram(): Command {
     .helpCommand(true)
   addRunCommands(program)
   addMigrateCommand(program)
+  addPlaceCommands(program)
+  addLedgerCommands(program)
+  addPeopleCommands(program)
   return program
 }

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { eventTypes } from '../domain/events.ts'
 import { assignmentStates, operationKinds, operationStates } from '../domain/states.ts'
-import { mostItems } from './paging.ts'
 
 /** What lists can be narrowed to, the same for the API and the command line. Everything comes as text. */
 
 const yesOrNo = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' })
+
+/** The most that one page holds. */
+export const mostItems = 1_000
 
 /** Which page of a list. */
 export const paging = {

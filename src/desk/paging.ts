@@ -1,5 +1,6 @@
 import { sqlState } from '../db/client.ts'
 import { IpbridgeError } from '../errors.ts'
+import { mostItems } from './filters.ts'
 
 /** One page of a list. */
 export interface Page<T> {
@@ -13,7 +14,6 @@ export interface PageQuery {
   cursor?: string | undefined
 }
 
-export const mostItems = 1_000
 const usualItems = 100
 
 /**
