@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addEventCommand } from './event.ts'
 import { addLedgerCommands } from './ledger.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPeopleCommands } from './people.ts'
@@ -16,6 +17,7 @@ export function createProgram(): Command {
     .helpCommand(true)
   addRunCommands(program)
   addMigrateCommand(program)
+  addEventCommand(program)
   addPlaceCommands(program)
   addLedgerCommands(program)
   addPeopleCommands(program)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { IpbridgeError } from '../errors.ts'
 import { exitCodes } from './failure.ts'
 
@@ -33,12 +34,13 @@ export function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Rejects with the signal's reason as soon as it is aborted, whether or not `work` minds the signal itself. */
-export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return Promise.race([
-    work,
-    aborted(signal).then(() => {
-      throw signal.reason
-    }),
-  ])
+/**
+ * Rejects with the signal's reason once it is aborted. The work is given a moment to end by itself, so that what it
+ * uses is not closed under it; then it is left.
+ */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>, graceMs = 5_000): Promise<T> {
+  const leave = aborted(signal).then(() => sleep(graceMs))
+  await Promise.race([work.catch(() => undefined), leave])
+  signal.throwIfAborted()
+  return work
 }

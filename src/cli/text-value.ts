@@ -41,6 +41,7 @@ export function valueFrom(type: z.ZodType, text: string | string[], label: strin
   if (Array.isArray(text)) {
     return text.flatMap(part => valueFrom(type, part, label) as unknown[])
   }
+  if (text === 'null' && isNullable(type)) return null
   const core = coreOf(type)
   switch (core.def.type) {
     case 'number':
@@ -60,6 +61,11 @@ export function valueFrom(type: z.ZodType, text: string | string[], label: strin
     default:
       return text
   }
+}
+
+function isNullable(type: z.ZodType): boolean {
+  const { innerType } = type.def as { innerType?: z.ZodType }
+  return type.def.type === 'nullable' || (innerType !== undefined && isNullable(innerType))
 }
 
 /** @throws WrongUse */

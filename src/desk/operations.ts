@@ -25,7 +25,7 @@ export interface OperationView {
   endedAt: Date | null
 }
 
-export type Standing = Pick<OperationView, 'id' | 'state' | 'error'>
+export type Standing = Pick<OperationView, 'id' | 'state' | 'attempts' | 'error'>
 
 export interface OperationFilter extends PageQuery {
   state?: OperationState | undefined
@@ -118,12 +118,20 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
       const rows = await db.$queryRaw<
         (Omit<Standing, 'error'> & { code: string | null; message: string | null })[]
       >`
-        select id, state, error_code as code, error_message as message
+        select id, state, attempts, error_code as code, error_message as message
         from operation where id = any (${ids}::uuid[]) order by seq`
       return rows.map(({ code, message, ...row }) => ({
         ...row,
         error: code === null ? null : { code, message: message ?? '' },
       }))
+    },
+
+    /** How many operations with ids from `first` to `last` are still on their way. Ids are in the order of time. */
+    async openBetween(first: string, last: string): Promise<number> {
+      const [row] = await db.$queryRaw<{ count: number }[]>`
+        select count(*)::int as count from operation
+        where id between ${uuid(first)}::uuid and ${uuid(last)}::uuid and state in ('queued', 'running')`
+      return row?.count ?? 0
     },
 
     /**
