@@ -36,7 +36,7 @@ import { createDispatcher } from './queue/dispatcher.ts'
 import { startEventWorker } from './queue/event-worker.ts'
 import { parseRedisUrl } from './queue/redis-url.ts'
 import { createRunner } from './queue/runner.ts'
-import { nightly, scheduleNightly } from './queue/scheduler.ts'
+import { keepSchedule, nightly } from './queue/scheduler.ts'
 import { startWorkers, stopWorkers } from './queue/workers.ts'
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -126,7 +126,11 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
     announcer,
     log,
     ...pace,
-    chores: [upkeep.sweep, everyTenth(upkeep.checkLevels)],
+    chores: [
+      keepSchedule({ queues, onLoss: operations.announceAgain }),
+      upkeep.sweep,
+      everyTenth(upkeep.checkLevels),
+    ],
   })
 
   // What billing is told
@@ -170,11 +174,6 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
       log,
       scheduled: { [nightly]: reconcileAll },
     })
-    if (only.includes('reconcile')) {
-      scheduleNightly(queues).catch(error =>
-        log.warn({ err: error }, 'the nightly reconciliation is not scheduled yet'),
-      )
-    }
     workers.push(startEventWorker({ queues, intake, concurrency, log }))
     dispatcher.start()
     deliverer.start()

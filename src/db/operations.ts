@@ -117,7 +117,7 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
             for update skip locked)
           returning o.*),
         not_yet as (
-          update operation b set announce_at = now() + interval '1 second'
+          update operation b set announce_at = now() + 2 ^ least(b.announcements, 6) * interval '1 second'
           where b.id = any (${ids}::uuid[]) and b.state = 'queued' and b.id not in (select id from mine))
         select m.id, m.kind, m.epoch, m.attempts, m.cause, m.payload, m.stamp, m.created_at,
           coalesce(m.connection_id, a.connection_id, v.connection_id) as connection_id,
@@ -159,7 +159,7 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
               ended_at = case when i.ended then now() end
           from input i
           where o.id = i.id and o.epoch = i.epoch and o.state = 'running'
-          returning o.id, o.epoch, o.service_id, o.assignment_id),
+          returning o.id, o.epoch, o.service_id, o.assignment_id, o.state),
         changed as (
           update assignment a
           set state = coalesce(i.a_state, a.state),
@@ -182,7 +182,8 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
         select e.id, n.id as next, n.kind, n.epoch
         from ended e left join lateral (
           select q.id, q.kind, q.epoch from operation q
-          where q.service_id = e.service_id and q.id <> e.id and q.state = 'queued' order by q.seq limit 1) n on true`
+          where q.service_id = e.service_id and q.id <> e.id and q.state = 'queued' and e.state <> 'queued'
+          order by q.seq limit 1) n on true`
       const found = new Map(rows.map(row => [row.id, row]))
       return items.map(({ id }) => {
         const row = found.get(id)
@@ -232,6 +233,13 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
           where state in ('queued', 'parked', 'waiting') and announce_at <= now()
           order by announce_at limit ${limit}::int for update skip locked)
         returning o.id, o.kind, o.epoch`
+    },
+
+    /** Has the queue hear at once of all that waits in it, because it was lost. What waits for its next try goes on waiting. */
+    async announceAgain(): Promise<number> {
+      return db.$executeRaw`
+        update operation set announce_at = now(), announcements = 0
+        where state = 'queued' and (error_code is null or announcements > 0)`
     },
 
     /** Wakes the operations that have waited longest for an address of this connection and family. */

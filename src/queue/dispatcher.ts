@@ -30,7 +30,10 @@ export function createDispatcher(options: {
   async function round(): Promise<number> {
     const lost = await operations.recover()
     if (lost > 0) log.warn({ operations: lost }, 'took back operations whose worker is gone')
-    for (const chore of chores) await chore()
+    for (const chore of chores) {
+      // One that fails must not keep the others from being done, and operations from being announced.
+      await chore().catch(error => log.warn({ err: error }, 'a chore of the dispatcher failed'))
+    }
     let announced = 0
     for (;;) {
       const due = await operations.due(batchSize)
