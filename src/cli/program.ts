@@ -4,6 +4,7 @@ import { addLedgerCommands } from './ledger.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPeopleCommands } from './people.ts'
 import { addPlaceCommands } from './places.ts'
+import { addReconcileCommand } from './reconcile.ts'
 import { addRunCommands } from './run.ts'
 import { version } from './version.ts'
 
@@ -21,5 +22,6 @@ export function createProgram(): Command {
   addPlaceCommands(program)
   addLedgerCommands(program)
   addPeopleCommands(program)
+  addReconcileCommand(program)
   return program
 }
