@@ -54,8 +54,14 @@ export async function migrateQueueTables(databaseUrl: string): Promise<void> {
 
 function onRedis(target: RedisTarget, log: Log): QueueBackend {
   // A producer must fail fast; a worker must wait for Redis to come back. One connection cannot do both.
-  const producer = connect(target, { maxRetriesPerRequest: 1, enableOfflineQueue: false }, log)
-  const consumer = connect(target, { maxRetriesPerRequest: null }, log)
+  // Redis may also be cut off without a word: a producer is not kept waiting for it, and a worker, which hears
+  // from it every few seconds as long as all is well, connects anew.
+  const producer = connect(
+    target,
+    { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 5_000, socketTimeout: 5_000 },
+    log,
+  )
+  const consumer = connect(target, { maxRetriesPerRequest: null, socketTimeout: 30_000 }, log)
   const queues = new Map<string, Queue>()
   // Asking for the version fails while Redis is away, and a queue that failed to begin stays useless for good.
   const settings = { prefix: target.prefix, skipWaitingForReady: true, skipVersionCheck: true }

@@ -56,7 +56,15 @@ export function createRunner(options: RunnerOptions): Runner {
   let stopping = false
 
   const heartbeat = setInterval(() => void renew(), leaseMs / 3)
+  // Apart from the heartbeat, which hangs when PostgreSQL is cut off: just then a call must end in time.
+  const watch = setInterval(abortOverdue, leaseMs / 30)
   heartbeat.unref()
+  watch.unref()
+
+  function abortOverdue(): void {
+    for (const [id, guard] of guards)
+      if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(id))
+  }
 
   async function renew(): Promise<void> {
     const asked = clock.monotonic()
@@ -73,8 +81,6 @@ export function createRunner(options: RunnerOptions): Runner {
     } catch (error) {
       log.warn({ err: error }, 'leases could not be renewed')
     }
-    for (const [id, guard] of guards)
-      if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(id))
   }
 
   async function run(id: string, signal?: AbortSignal): Promise<Ran> {
@@ -175,7 +181,10 @@ export function createRunner(options: RunnerOptions): Runner {
       stopping = true
       for (const guard of guards.values()) guard.abort.abort(interrupted())
     },
-    close: () => clearInterval(heartbeat),
+    close() {
+      clearInterval(heartbeat)
+      clearInterval(watch)
+    },
   }
 }
 

@@ -65,7 +65,7 @@ export async function startTestApp(
  */
 export async function joinTestApp(
   first: TestApp,
-  options: AppOptions & { work?: WorkerOptions; env?: Record<string, string>; log?: Log } = {},
+  options: AppOptions & { work?: WorkerOptions | false; env?: Record<string, string>; log?: Log } = {},
 ): Promise<App & { stop(): Promise<void>; shutDown(): Promise<void> }> {
   const { work = {}, env, log, ...appOptions } = options
   const config = loadConfig({ ...first.env, ...env })
@@ -74,7 +74,7 @@ export async function joinTestApp(
     dispatchMs: 100,
     ...appOptions,
   })
-  const stop = app.work({ concurrency: 20, ...work })
+  const stop = work === false ? async () => {} : app.work({ concurrency: 20, ...work })
   return {
     ...app,
     stop,
