@@ -9,9 +9,16 @@ interface Segment {
   first: Key
   count: number
   record: AddressRecord
-  /** Runs only: the number that the pattern gives to the first address. */
-  from?: number
+  run?: {
+    /** The number that the pattern gives to the first address. */
+    from: number
+    domain: Filling
+    note: Filling
+  }
 }
+
+/** A pattern, ready to be filled in with an address and its number. */
+type Filling = (n: number, key: Key) => string
 
 /** A run as it was laid down: `{n}`, `{n:12}` (with zeros in front) and `{ip}` in domain and note are filled in. */
 export interface Run {
@@ -46,12 +53,12 @@ export function createTable() {
   }
 
   /** What is left of a segment around one of its addresses. */
-  function without({ first, count, record, from }: Segment, key: Key): [Segment[], Segment[]] {
+  function without({ first, count, record, run }: Segment, key: Key): [Segment[], Segment[]] {
     const before = Number(key - first)
     const part = (start: Key, length: number, skipped: number): Segment[] =>
       length === 0
         ? []
-        : [{ first: start, count: length, record, ...(from === undefined ? {} : { from: from + skipped }) }]
+        : [{ first: start, count: length, record, ...(run && { run: { ...run, from: run.from + skipped } }) }]
     return [part(first, before, 0), part(key + 1n, count - before - 1, before + 1)]
   }
 
@@ -83,7 +90,8 @@ export function createTable() {
       const at = place(first)
       const next = segments[at]
       if (next !== undefined && next.first < first + BigInt(count)) return false
-      segments.splice(at, 0, { first, count, record: pattern, from })
+      const run = { from, domain: compile(pattern.domain), note: compile(pattern.note) }
+      segments.splice(at, 0, { first, count, record: pattern, run })
       return true
     },
 
@@ -132,10 +140,10 @@ export function createTable() {
     /** Everything as it is stored: single addresses, and runs unspelled. */
     *stored(): Generator<Row | (Run & { last: Key })> {
       for (const segment of segments) {
-        const { first, count, record, from } = segment
-        yield from === undefined
-          ? { key: first, ...record }
-          : { first, last: endOf(segment) - 1n, count, pattern: record, from }
+        const { first, count, record, run } = segment
+        yield run
+          ? { first, last: endOf(segment) - 1n, count, pattern: record, from: run.from }
+          : { key: first, ...record }
       }
     },
   }
@@ -143,15 +151,18 @@ export function createTable() {
 
 export type Table = ReturnType<typeof createTable>
 
-function spell({ first, record, from }: Segment, key: Key): AddressRecord {
-  if (from === undefined) return record
-  const n = from + Number(key - first)
-  return { ...record, domain: fillIn(record.domain, n, key), note: fillIn(record.note, n, key) }
+function spell({ first, record, run }: Segment, key: Key): AddressRecord {
+  if (!run) return record
+  const n = run.from + Number(key - first)
+  return { ...record, domain: run.domain(n, key), note: run.note(n, key) }
 }
 
-function fillIn(pattern: string, n: number, key: Key): string {
-  if (!pattern.includes('{')) return pattern
-  return pattern.replace(/\{(?:n(?::(\d+))?|(ip))\}/g, (_, width?: string, ip?: string) =>
-    ip === undefined ? String(n).padStart(Number(width ?? 0), '0') : printKey(key),
-  )
+function compile(pattern: string): Filling {
+  const parts = pattern.split(/(\{n(?::\d+)?\}|\{ip\})/).map((part): string | Filling => {
+    if (part === '{ip}') return (_, key) => printKey(key)
+    if (!/^\{n[:}]/.test(part)) return part
+    const width = Number(part.slice(3, -1))
+    return n => String(n).padStart(width, '0')
+  })
+  return (n, key) => parts.map(part => (typeof part === 'string' ? part : part(n, key))).join('')
 }
