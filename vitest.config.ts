@@ -23,7 +23,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'pure',
-          include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/workers/**/*.test.ts'],
+          include: [
+            'test/unit/**/*.test.ts',
+            'test/contract/**/*.test.ts',
+            'test/pools/**/*.test.ts',
+            'test/workers/**/*.test.ts',
+          ],
         },
       },
       onQueue('postgres'),

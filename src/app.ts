@@ -19,12 +19,11 @@ import { createReservations } from './db/reservations.ts'
 import { resolveSecrets } from './db/secret.ts'
 import { createVault } from './db/vault.ts'
 import { createDesk } from './desk/desk.ts'
-import type { Family } from './domain/address.ts'
 import { type OperationKind, operationKinds } from './domain/states.ts'
 import { createIntake } from './intake/intake.ts'
 import { builtinIpam } from './ipam/builtin/driver.ts'
 import { createPoolDesk } from './ipam/builtin/pools.ts'
-import { createBuiltinStore } from './ipam/builtin/store.ts'
+import { createBuiltinStore, type Space } from './ipam/builtin/store.ts'
 import { createUpkeep } from './ipam/builtin/upkeep.ts'
 import { type IpamFactory, ipamConnections } from './ipam/connections.ts'
 import type { Log } from './log.ts'
@@ -87,9 +86,9 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
   // The built-in IPAM, and whoever else hands out addresses
   const store = createBuiltinStore(db)
   const pools = createPoolDesk(db)
-  function onSpace(connection: string, family: Family, count: number): void {
+  function onSpace(space: Space): void {
     operations
-      .wakeParked(connection, family, count)
+      .wakeParked(space)
       .then(announcer.announce)
       .catch(error =>
         log.warn({ err: error }, 'parked operations could not be woken; they look again by themselves'),
@@ -150,9 +149,7 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
     deliveries,
     sendWebhook,
     imports: createImports(db),
-    onPoolAdded: connection => {
-      for (const family of [4, 6] as const) onSpace(connection, family, 1_000)
-    },
+    onSpace,
   })
 
   /** The nightly reconciliation: one operation for each connection. */

@@ -12,11 +12,13 @@ export function coreOf(type: z.ZodType): z.ZodType {
 }
 
 export function kindOf(type: z.ZodType): TextKind {
-  if (isYesOrNo(type)) return 'yes or no'
+  if (type.meta()?.['type'] === 'boolean') return 'yes or no'
   switch (coreOf(type).def.type) {
     case 'number':
     case 'int':
       return 'number'
+    case 'boolean':
+      return 'yes or no'
     case 'array':
       return 'list'
     case 'object':
@@ -46,7 +48,6 @@ export function valueFrom(type: z.ZodType, text: string | string[], label: strin
     case 'int':
       return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
     case 'boolean':
-    case 'literal':
       return text === 'true' ? true : text === 'false' ? false : text
     case 'array': {
       if (text.startsWith('[')) return parseJson(text, label)
@@ -60,13 +61,6 @@ export function valueFrom(type: z.ZodType, text: string | string[], label: strin
     default:
       return text
   }
-}
-
-/** Also one that comes as the text `true` or `false`, or can only be true. */
-function isYesOrNo(type: z.ZodType): boolean {
-  const core = coreOf(type)
-  if (core instanceof z.ZodLiteral) return core.values.has(true)
-  return core instanceof z.ZodBoolean || type.meta()?.['type'] === 'boolean'
 }
 
 function isNullable(type: z.ZodType): boolean {

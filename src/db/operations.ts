@@ -122,17 +122,15 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
         select m.id, m.kind, m.epoch, m.attempts, m.cause, m.payload, m.stamp, m.created_at,
           coalesce(m.connection_id, a.connection_id, v.connection_id) as connection_id,
           case when s.id is not null then jsonb_build_object(
-            'id', s.id, 'kind', s.kind, 'client', s.client, 'domain', s.domain,
-            'guest', case when m.payload ? 'leaves' then m.payload #>> '{leaves,guest}' else s.guest end, 'setup', s.setup,
-            'state', s.state, 'serverId', v.id, 'server', v.name) end as service,
+            'id', s.id, 'kind', s.kind, 'client', s.client, 'domain', s.domain, 'guest', s.guest, 'setup', s.setup,
+            'state', s.state, 'serverId', s.server_id, 'server', v.name) end as service,
           case when a.id is not null then jsonb_build_object(
             'id', a.id, 'slot', a.slot, 'family', a.family, 'state', a.state, 'address', host(a.address),
             'addressSpace', a.address_space, 'licence', a.licence, 'held', a.held, 'requested', host(a.requested),
             'pool', a.pool, 'ptrWish', a.ptr_wish, 'ptrStamp', a.ptr_stamp, 'conflicts', a.conflicts) end as assignment
         from mine m
         left join service s on s.id = m.service_id
-        left join server l on l.name = m.payload #>> '{leaves,server}'
-        left join server v on v.id = coalesce(l.id, s.server_id)
+        left join server v on v.id = s.server_id
         left join assignment a on a.id = m.assignment_id`
       const claimed = new Map(rows.map(row => [row.id, toClaimed(row)]))
       return ids.map(id => claimed.get(id))
@@ -244,8 +242,14 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
         where state = 'queued' and (error_code is null or announcements > 0)`
     },
 
-    /** Wakes the operations that have waited longest for an address of this connection and family. */
-    async wakeParked(connection: string, family: Family, count: number): Promise<Announcement[]> {
+    /** Wakes as many operations as there are addresses now: those that have waited longest and may use the pool. */
+    async wakeParked(space: {
+      connection: string
+      family: Family
+      pool: string
+      count: number
+    }): Promise<Announcement[]> {
+      const { connection, family, pool, count } = space
       return db.$queryRaw<Announcement[]>`
         update operation o set state = 'queued', announce_at = now() + interval '5 seconds', announcements = 0
         where o.id in (
@@ -254,6 +258,9 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
           join service s on s.id = p.service_id
           join server v on v.id = s.server_id
           where p.state = 'parked' and a.family = ${family}::int and v.connection_id = ${connection}::uuid
+            and case when a.pool is not null then a.pool = ${pool}
+              when jsonb_typeof(v.options -> 'pools') = 'array' and v.options -> 'pools' <> '[]' then v.options -> 'pools' ? ${pool}
+              else true end
           order by p.seq limit ${count}::int for update of p skip locked)
         returning o.id, o.kind, o.epoch`
     },

@@ -6,6 +6,7 @@ import type { Reconciliations } from '../db/reconciliations.ts'
 import type { Vault } from '../db/vault.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { PoolDesk as PoolBooks } from '../ipam/builtin/pools.ts'
+import type { Space } from '../ipam/builtin/store.ts'
 import type { IpamConnections } from '../ipam/connections.ts'
 import type { ServerPanels } from '../panels/servers.ts'
 import type { Announcer } from '../queue/announcer.ts'
@@ -17,7 +18,6 @@ import { journalDesk } from './journals.ts'
 import { operationDesk } from './operations.ts'
 import { poolDesk } from './pools.ts'
 import { reconciliationDesk } from './reconciliations.ts'
-import { sealDesk } from './seals.ts'
 import { serverDesk } from './servers.ts'
 import { serviceDesk } from './services.ts'
 import { tokenDesk } from './tokens.ts'
@@ -38,7 +38,7 @@ export function createDesk(options: {
   deliveries: Deliveries
   imports: Imports
   sendWebhook: Sender
-  onPoolAdded: (connection: string) => void
+  onSpace: (space: Space) => void
 }) {
   const addresses = addressDesk(options)
   return {
@@ -50,7 +50,6 @@ export function createDesk(options: {
     operations: operationDesk(options),
     pools: poolDesk(options),
     reconciliations: reconciliationDesk(options),
-    seals: sealDesk(options),
     servers: serverDesk(options),
     services: serviceDesk({ ...options, addresses }),
     tokens: tokenDesk(options),

@@ -1,7 +1,9 @@
 import type { Db, Prisma } from '../db/client.ts'
-import { PoolError } from '../domain/pool.ts'
+import { familyOf } from '../domain/address.ts'
+import { PoolError, withMask } from '../domain/pool.ts'
 import { IpbridgeError } from '../errors.ts'
 import type { PoolDesk as PoolBooks, PoolFill } from '../ipam/builtin/pools.ts'
+import type { Space } from '../ipam/builtin/store.ts'
 import { type Actor, audit } from './actor.ts'
 import { type Page, type PageQuery, page } from './paging.ts'
 import type { PoolChange, PoolInput } from './schemas.ts'
@@ -9,8 +11,8 @@ import type { PoolChange, PoolInput } from './schemas.ts'
 type Row = Prisma.PoolModel & { connection: { name: string } }
 
 /** The pools of the built-in IPAM, as operators look after them. */
-export function poolDesk(options: { db: Db; pools: PoolBooks; onPoolAdded: (connection: string) => void }) {
-  const { db, pools, onPoolAdded } = options
+export function poolDesk(options: { db: Db; pools: PoolBooks; onSpace: (space: Space) => void }) {
+  const { db, pools, onSpace } = options
   const include = { connection: { select: { name: true } } }
 
   const find = async (name: string): Promise<Row> => {
@@ -55,8 +57,8 @@ export function poolDesk(options: { db: Db; pools: PoolBooks; onPoolAdded: (conn
           `connection ${input.connection} is a ${connection.driver}: its pools are kept there`,
         )
       }
-      try {
-        await db.$transaction(async tx => {
+      const add = async () =>
+        db.$transaction(async tx => {
           await pools.add(connection, input, tx)
           await audit(tx, actor, {
             action: 'pool.add',
@@ -65,24 +67,30 @@ export function poolDesk(options: { db: Db; pools: PoolBooks; onPoolAdded: (conn
             change: { ...input },
           })
         })
-      } catch (error) {
-        throw error instanceof PoolError ? invalid(error.field, error.message) : error
-      }
-      onPoolAdded(connection.id)
+      await add().catch(rethrowPoolError)
+      const family = familyOf(input.cidr)
+      onSpace({ connection: connection.id, family, pool: input.name, count: 10_000 })
       return present(await find(input.name))
     },
 
     async change(actor: Actor, name: string, input: PoolChange, reason?: string) {
       await find(name)
-      await db.$transaction(async tx => {
-        await tx.pool.update({ where: { name }, data: input })
-        await audit(tx, actor, {
-          action: 'pool.change',
-          subject: `pool:${name}`,
-          reason,
-          change: { ...input },
+      const { gateway, exclude, ...plain } = input
+      const change = async () =>
+        db.$transaction(async tx => {
+          const isReshaped = gateway !== undefined || exclude !== undefined
+          const space = isReshaped ? await pools.changeShape(name, { gateway, exclude }, tx) : undefined
+          await tx.pool.update({ where: { name }, data: plain })
+          await audit(tx, actor, {
+            action: 'pool.change',
+            subject: `pool:${name}`,
+            reason,
+            change: { ...input },
+          })
+          return space
         })
-      })
+      const space = await change().catch(rethrowPoolError)
+      if (space) onSpace(space)
       return present(await find(name))
     },
 
@@ -99,7 +107,7 @@ export function poolDesk(options: { db: Db; pools: PoolBooks; onPoolAdded: (conn
 function presentPool(row: Row, fill: PoolFill | undefined) {
   return {
     name: row.name,
-    cidr: row.cidr,
+    cidr: withMask(row.cidr),
     gateway: row.gateway,
     exclude: row.exclude,
     priority: row.priority,
@@ -116,6 +124,10 @@ function presentPool(row: Row, fill: PoolFill | undefined) {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   }
+}
+
+function rethrowPoolError(error: unknown): never {
+  throw error instanceof PoolError ? invalid(error.field, error.message) : error
 }
 
 function invalid(field: string, message: string): IpbridgeError {

@@ -97,7 +97,8 @@ export const poolInput = z.strictObject({
 export type PoolInput = z.output<typeof poolInput>
 
 export const poolChange = poolInput
-  .pick({ priority: true, quarantineSeconds: true, lowWater: true })
+  .pick({ exclude: true, priority: true, quarantineSeconds: true, lowWater: true })
+  .extend({ gateway: address.nullable().meta({ description: 'null: it has none' }) })
   .partial()
 export type PoolChange = z.output<typeof poolChange>
 

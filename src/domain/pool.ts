@@ -39,14 +39,14 @@ const mostSegments = 16n
 const smallestSegment = 16n
 
 /**
- * The addresses of a pool that may be handed out.
+ * The addresses of a pool that may be handed out, and those that never are.
  *
  * Left out are the network and broadcast addresses (not in a /31, RFC 3021, nor a /32), the subnet-router
  * anycast address of IPv6 (RFC 4291 section 2.6.1; not in a /127, RFC 6164, nor a /128), the gateway, and
  * what is excluded.
  * @throws PoolError naming the field
  */
-export function usableRanges(shape: PoolShape): { family: Family; ranges: Range[] } {
+export function usableRanges(shape: PoolShape): { family: Family; ranges: Range[]; reserved: Range[] } {
   const network = parseNetwork(shape.cidr)
   const { family, prefix, first, last } = network
   const reserved: Range[] = []
@@ -57,7 +57,17 @@ export function usableRanges(shape: PoolShape): { family: Family; ranges: Range[
   }
   if (shape.gateway != null) reserved.push(gatewayRange(shape.gateway, network))
   for (const text of shape.exclude ?? []) reserved.push(parseExclusion(text, network))
-  return { family, ranges: subtract({ first, last }, reserved) }
+  const ranges = subtract({ first, last }, reserved)
+  return { family, ranges, reserved: subtract({ first, last }, ranges) }
+}
+
+/** What changes when a pool is described anew: what is no longer handed out, and what is from now on. */
+export function changedRanges(before: PoolShape, after: PoolShape): { closed: Range[]; opened: Range[] } {
+  const [old, next] = [usableRanges(before).ranges, usableRanges(after).ranges]
+  return {
+    closed: old.flatMap(range => subtract(range, next)),
+    opened: next.flatMap(range => subtract(range, old)),
+  }
 }
 
 /** Cuts ranges into about sixteen, so that concurrent requests find one that nobody else is working on. */
@@ -85,6 +95,7 @@ export function subtract(whole: Range, holes: readonly Range[]): Range[] {
   const remaining: Range[] = []
   let next = whole.first
   for (const hole of [...holes].sort((a, b) => (a.first < b.first ? -1 : 1))) {
+    if (hole.first > whole.last) break
     if (hole.first > next) remaining.push({ first: next, last: hole.first - 1n })
     if (hole.last >= next) next = hole.last + 1n
   }
@@ -96,6 +107,12 @@ export function subtract(whole: Range, holes: readonly Range[]): Range[] {
 export function canonicalNetwork(text: string): string {
   const { family, prefix, first } = parseNetwork(text)
   return `${fromBigInt(first, family)}/${prefix}`
+}
+
+/** A network with its mask, which PostgreSQL leaves out where it is that of a single address. */
+export function withMask(stored: string): string {
+  if (stored.includes('/')) return stored
+  return `${stored}/${familyOf(stored) === 4 ? 32 : 128}`
 }
 
 interface Network extends Range {

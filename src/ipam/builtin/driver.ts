@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Family } from '../../domain/address.ts'
 import { IpbridgeError } from '../../errors.ts'
 import type { AddressRequest, IpamDriver, IpamRecord } from '../driver.ts'
 import type { PoolDesk } from './pools.ts'
-import type { BuiltinStore } from './store.ts'
+import type { BuiltinStore, Space } from './store.ts'
 
 export interface BuiltinOptions {
   /** The id of the connection whose pools these are. */
@@ -11,17 +10,16 @@ export interface BuiltinOptions {
   store: BuiltinStore
   pools: PoolDesk
   /** Called when addresses became free, so that whoever waits for one can be woken. */
-  onSpace: (connection: string, family: Family, count: number) => void
+  onSpace: (space: Space) => void
+  /** How long a request may find every free range in other hands before it gives up as busy; default: 5,000. */
+  busyMs?: number
   /** How many records are listed with one query; default: 2,000. */
   pageSize?: number
 }
 
-/** How long a request may find every free range in other hands before it gives up as busy. */
-const busyMs = 5_000
-
 /** The IPAM for people who have no other: pools in our own database. */
 export function builtinIpam(options: BuiltinOptions): IpamDriver {
-  const { connection, store, pools, onSpace, pageSize = 2_000 } = options
+  const { connection, store, pools, onSpace, busyMs = 5_000, pageSize = 2_000 } = options
 
   async function takeNamed(want: AddressRequest, address: string): Promise<IpamRecord> {
     const answer = await store.takeAddress(connection, address, want.marker, want.owner)
@@ -32,28 +30,25 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
   async function takeAny(want: AddressRequest, signal: AbortSignal): Promise<IpamRecord> {
     const { family, marker, owner } = want
     const deadline = performance.now() + busyMs
-    for (let swept = false; ; ) {
+    for (;;) {
       const record = await store.take({ connection, family, pools: want.pools, marker, owner })
       if (record) return record
       const stock = await store.stock(connection, family, want.pools)
       if (stock.pools === 0) throw noSuchPool(want)
-      if (stock.free) {
-        // Free ranges are there, but others are taking from every one of them at this moment.
-        if (performance.now() > deadline)
-          throw new IpbridgeError('ipam_busy', 'the pools are too busy; trying again later')
-        await sleep(1 + Math.random() * 5, undefined, { signal })
-      } else if (swept) {
-        throw exhausted(want)
-      } else {
-        await sweep()
-        swept = true
-      }
+      if (!stock.free && !stock.due) throw exhausted(want)
+      // There are addresses, but they are in the hands of others at this moment. Only their end can tell whether
+      // the pool is full.
+      if (stock.due && (await sweep(10_000)) > 0) continue
+      if (performance.now() > deadline) throw busy(want)
+      await sleep(1 + Math.random() * 5, undefined, { signal })
     }
   }
 
-  /** Ends quarantines that are over, for whoever is waiting: there may be more than the caller needs. */
-  async function sweep(): Promise<void> {
-    for (const freed of await store.sweep(1_000)) onSpace(freed.connection, freed.family, freed.count)
+  /** @returns how many addresses became free */
+  async function sweep(most: number): Promise<number> {
+    const spaces = await store.sweep(most)
+    for (const space of spaces) onSpace(space)
+    return spaces.reduce((sum, { count }) => sum + count, 0)
   }
 
   return {
@@ -92,7 +87,7 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
           )
         }
       } else if (quarantine === 0) {
-        await sweep()
+        await sweep(1_000)
       }
     },
 
@@ -142,6 +137,13 @@ function noSuchPool(want: AddressRequest): IpbridgeError {
   return new IpbridgeError(
     'no_such_pool',
     `there is no ${describe(want)}; add one with \`ipbridge pool add\``,
+  )
+}
+
+function busy(want: AddressRequest): IpbridgeError {
+  return new IpbridgeError(
+    'ipam_busy',
+    `every free address of the ${describe(want)} is in other hands just now`,
   )
 }
 

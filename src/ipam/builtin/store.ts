@@ -17,6 +17,20 @@ interface Row {
   gateway: Address | null
 }
 
+/** Addresses that became free. */
+export interface Space {
+  connection: string
+  family: Family
+  pool: string
+  count: number
+}
+
+interface Stock {
+  pools: number
+  free: boolean
+  due: boolean
+}
+
 interface Taking {
   connection: string
   family: Family
@@ -27,6 +41,10 @@ interface Taking {
 
 const columns = Prisma.sql`
   a.address, a.marker, a.owner, a.ptr, p.name as pool, masklen(p.cidr) as prefix, p.gateway`
+
+/** Whether the pool of `a` does not hand out its address (any more). */
+const isReserved = Prisma.sql`exists (
+  select from pool_reserved r where r.pool_id = a.pool_id and r.last >= a.address and r.first <= a.address)`
 
 export function createBuiltinStore(db: Db) {
   const options = { size: 200, parallel: 2 }
@@ -110,34 +128,31 @@ export function createBuiltinStore(db: Db) {
         where a.marker = i.marker and a.address = i.address and a.ptr is null and i.ptr is not null`
     },
 
-    /** What stands behind an unserved request: no such pool, nothing free, or free but in other hands just now. */
-    async stock(connection: string, family: Family, pools: readonly string[] | undefined) {
-      const [row] = await db.$queryRaw<{ pools: bigint; free: boolean }[]>`
-        select count(*) as pools, coalesce(bool_or(exists (select from pool_free f where f.pool_id = p.id)), false) as free
+    /**
+     * What stands behind an unserved request: no such pool; free addresses, which were in other hands just then;
+     * or addresses whose quarantine is over (`due`), which somebody has to move to the free ones.
+     */
+    async stock(connection: string, family: Family, pools: readonly string[] | undefined): Promise<Stock> {
+      const [row] = await db.$queryRaw<{ pools: bigint; free: boolean; due: boolean }[]>`
+        select count(*) as pools,
+          coalesce(bool_or(exists (select from pool_free f where f.pool_id = p.id)), false) as free,
+          coalesce(bool_or(exists (
+            select from pool_address a
+            where a.pool_id = p.id and a.state = 'quarantined' and a.available_at <= now() and not ${isReserved})), false) as due
         from pool p
         where p.connection_id = ${connection}::uuid and family(p.cidr) = ${family}::int
           and (${pools ?? null}::text[] is null or p.name = any (${pools ?? null}::text[]))`
-      return { pools: Number(row?.pools ?? 0), free: row?.free ?? false }
+      return { pools: Number(row?.pools ?? 0), free: row?.free ?? false, due: row?.due ?? false }
     },
 
     /**
      * Moves addresses whose quarantine is over back to the free ones, with the time since when they are free.
-     * @returns how many, by connection and family
+     * It waits for nobody. @returns where there is space now
      */
-    async sweep(limit: number): Promise<{ connection: string; family: Family; count: number }[]> {
-      const rows = await db.$queryRaw<{ connection: string; family: number; count: bigint }[]>`
-        with due as (
-          select a.pool_id, a.address from pool_address a
-          where a.state = 'quarantined' and a.available_at <= now()
-          order by a.available_at limit ${limit}::int for update skip locked),
-        gone as (
-          delete from pool_address a using due where a.pool_id = due.pool_id and a.address = due.address
-          returning a.pool_id, a.address, a.freed_at),
-        back as (
-          insert into pool_free (pool_id, first, last, since)
-          select pool_id, address, address, coalesce(freed_at, now()) from gone)
-        select p.connection_id as connection, family(p.cidr) as family, count(*) as count
-        from gone join pool p on p.id = gone.pool_id group by 1, 2`
+    async sweep(limit: number): Promise<Space[]> {
+      const rows = await db.$queryRaw<{ connection: string; family: number; pool: string; count: bigint }[]>`
+        select p.connection_id as connection, family(p.cidr) as family, p.name as pool, s.freed as count
+        from builtin_sweep(${limit}::int) s join pool p on p.id = s.pool_id`
       return rows.map(row => ({ ...row, family: row.family as Family, count: Number(row.count) }))
     },
 
@@ -177,7 +192,7 @@ function takeGroup(db: Db, group: Taking[]): Promise<Row[]> {
       select w.n, w.marker, f.pool_id, f.address
       from wanted w cross join lateral (
         select a.pool_id, a.address from pool_address a join pool p on p.id = a.pool_id
-        where a.state = 'quarantined' and a.owner = w.owner and p.connection_id = ${connection}::uuid
+        where a.state = 'quarantined' and a.owner = w.owner and not ${isReserved} and p.connection_id = ${connection}::uuid
           and family(p.cidr) = ${family}::int and (${pools ?? null}::text[] is null or p.name = any (${pools ?? null}::text[]))
         order by a.freed_at desc limit 1
         for update of a skip locked) f),

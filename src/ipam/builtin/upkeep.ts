@@ -1,7 +1,6 @@
 import type { Db } from '../../db/client.ts'
-import type { Family } from '../../domain/address.ts'
 import type { PoolDesk } from './pools.ts'
-import type { BuiltinStore } from './store.ts'
+import type { BuiltinStore, Space } from './store.ts'
 
 /** What the built-in IPAM wants done from time to time, whoever does it. */
 export interface Upkeep {
@@ -17,13 +16,12 @@ export function createUpkeep(options: {
   db: Db
   store: BuiltinStore
   pools: PoolDesk
-  onSpace: (connection: string, family: Family, count: number) => void
+  onSpace: (space: Space) => void
 }): Upkeep {
   const { db, store, pools, onSpace } = options
   return {
     async sweep() {
-      for (const { connection, family, count } of await store.sweep(sweepSize))
-        onSpace(connection, family, count)
+      for (const space of await store.sweep(sweepSize)) onSpace(space)
     },
 
     async checkLevels() {
