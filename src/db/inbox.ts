@@ -210,7 +210,9 @@ async function updateOperations(tx: Queryable, operations: Owned<OpenOperation>[
     update operation set state = 'superseded', ended_at = now(), announce_at = null
     where id = any (${ids('superseded')}::uuid[]) and state in ('queued', 'waiting', 'parked')`
   await tx.$executeRaw`
-    update operation set state = 'queued', announce_at = now() + interval '5 seconds',
-      seq = nextval(pg_get_serial_sequence('operation', 'seq'))
-    where id = any (${ids('queued')}::uuid[]) and state = 'waiting'`
+    with line as materialized (
+      select u.id, nextval(pg_get_serial_sequence('operation', 'seq')) as seq
+      from (select id from unnest(${ids('queued')}::uuid[]) with ordinality as given (id, n) order by n) u)
+    update operation o set state = 'queued', announce_at = now() + interval '5 seconds', seq = line.seq
+    from line where o.id = line.id and o.state in ('waiting', 'queued')`
 }

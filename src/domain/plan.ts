@@ -12,13 +12,13 @@ import {
 } from './service-state.ts'
 import {
   allocate,
+  dropPtrs,
   entitle,
   isSlotOf,
   knownKind,
   mainSlots,
   orderSlots,
   revoke,
-  type SlotWish,
   takenAway,
 } from './slots.ts'
 import { isLater, latest, type Stamp } from './stamp.ts'
@@ -80,21 +80,15 @@ function created(before: ServiceState, data: EventData['service.created'], step:
 
   const wanted = mainSlots(data.addresses)
   const earlier = entitledAssignments(state)
-  for (const slot of wanted.filter(stillDue(state, stamp))) state = entitle(state, slot, step)
+  for (const slot of wanted) state = entitle(state, slot, step)
   for (const a of earlier.filter(a => !wanted.some(isSlotOf(a)))) {
     const isNamedAnew = freshest && a.ptrWish === undefined && service.domain !== known?.domain
     // A repeated `service.created` is how billing retries a set-up: it gets back every address it has.
     const isTold = freshest && isMainSlot(a.slot)
     if (isTold || isNamedAnew || isStranded(state, a)) state = allocate(state, a.id, step)
   }
-  state = wakeWaiting(state)
-  if (state.operations.every(o => o.eventId !== step.eventId)) return superseded(state, 'allocate', step)
-  return { state, status: 'accepted' }
+  return outcome(wakeWaiting(state), 'allocate', step)
 }
-
-/** Slots that nothing later has taken away. */
-const stillDue = (state: ServiceState, stamp: Stamp) => (slot: SlotWish) =>
-  !isLater(takenAway(state, slot), stamp)
 
 /** Whether the slot has no address, and nobody is going to get it one: it was ordered for a service that never came. */
 function isStranded({ operations }: ServiceState, { id, address }: Assignment): boolean {
@@ -103,10 +97,8 @@ function isStranded({ operations }: ServiceState, { id, address }: Assignment): 
 
 function ordered(before: ServiceState, data: EventData['ip.ordered'], step: Step): Planned {
   let state = withService(before, data.service)
-  const due = orderSlots(data).filter(stillDue(state, step.stamp))
-  if (due.length === 0) return superseded(state, 'allocate', step)
-  for (const slot of due) state = entitle(state, slot, step)
-  return { state: wakeWaitingPtrs(state), status: 'accepted' }
+  for (const slot of orderSlots(data)) state = entitle(state, slot, step)
+  return outcome(wakeWaitingPtrs(state), 'allocate', step)
 }
 
 function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: Step): Planned {
@@ -131,7 +123,9 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
       aspects.set(name, { stamp: latest(step.stamp, aspects.get(name)?.stamp) })
     }
   }
-  return { state: revoke({ ...known, aspects }, concerns, step), status: 'accepted' }
+  const state = { ...known, aspects }
+  const unnamed = data.address === undefined ? state : dropPtrs(state, data.address, step.stamp)
+  return { state: revoke(unnamed, concerns, step), status: 'accepted' }
 }
 
 function deleted(before: ServiceState, data: EventData['service.deleted'], step: Step): Planned {
@@ -158,8 +152,12 @@ function ptrChanged(before: ServiceState, data: EventData['ptr.changed'], step: 
   if (isLater(known.aspects.get(aspect)?.stamp, stamp) || isLater(known.service.deleted, stamp)) {
     return superseded(known, 'ptr', step, payload)
   }
-  const state = { ...known, aspects: new Map(known.aspects).set(aspect, { stamp, ptr: data.ptr }) }
+  const aspects = new Map(known.aspects).set(aspect, { stamp, ptr: data.ptr })
+  const state = dropPtrs({ ...known, aspects }, data.address, stamp)
   const target = entitledAssignments(state).find(a => (a.address ?? a.requested) === data.address)
+  if (isLater(state.aspects.get(aspectOf.cancelledAddress(data.address))?.stamp, stamp)) {
+    return superseded(state, 'ptr', step, payload)
+  }
   if (target === undefined) {
     return { state: add(state, operation('ptr', step, { payload, state: 'waiting' })), status: 'accepted' }
   }
@@ -173,26 +171,37 @@ function ptrChanged(before: ServiceState, data: EventData['ptr.changed'], step: 
   }
 }
 
-/** What waited for the service to become known goes to the end of its line. */
+/**
+ * Once there is something new to find, whatever waited for the service goes to the end of its line, and so do
+ * PTR changes that have yet to look for their address.
+ */
 function wakeWaiting(state: ServiceState): ServiceState {
-  return wake(state, () => true)
+  return wake(state, o => o.state === 'waiting' || isLooking(o))
 }
 
 function wakeWaitingPtrs(state: ServiceState): ServiceState {
-  return state.service?.state === 'active' ? wake(state, o => o.kind === 'ptr') : state
+  return state.service?.state === 'active' ? wake(state, isLooking) : state
 }
 
-function wake(state: ServiceState, which: (o: OpenOperation) => boolean): ServiceState {
-  return {
-    ...state,
-    operations: state.operations.map(o =>
-      o.state === 'waiting' && which(o) ? { ...o, state: 'queued' } : o,
-    ),
-  }
+function isLooking(o: OpenOperation): boolean {
+  return o.kind === 'ptr' && o.assignmentId === undefined && (o.state === 'waiting' || o.state === 'queued')
+}
+
+function wake(state: ServiceState, isWoken: (o: OpenOperation) => boolean): ServiceState {
+  const woken = state.operations.filter(isWoken)
+  const line = [...woken.filter(o => !isLooking(o)), ...woken.filter(isLooking)]
+  const others = state.operations.filter(o => !isWoken(o))
+  return { ...state, operations: [...others, ...line.map(o => ({ ...o, state: 'queued' as const }))] }
 }
 
 function withService(state: ServiceState, id: string): ServiceState {
   return state.service ? state : { ...state, service: { id, state: 'expected', setup: {} } }
+}
+
+/** Every event leads to an operation: one that came too late to change anything, to an operation that has ended. */
+function outcome(state: ServiceState, kind: OperationKind, step: Step): Planned {
+  const isOurs = (o: OpenOperation) => o.eventId === step.eventId
+  return state.operations.some(isOurs) ? { state, status: 'accepted' } : superseded(state, kind, step)
 }
 
 function superseded(state: ServiceState, kind: OperationKind, step: Step, payload = {}): Planned {

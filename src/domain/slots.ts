@@ -58,8 +58,15 @@ export function takenAway({ service, aspects }: ServiceState, slot: SlotWish): S
   ].reduce<Stamp | undefined>((last, next) => (next ? latest(next, last) : last), service?.deleted)
 }
 
-/** Makes sure that the service has the slot: a new assignment, or the one that it has, told of again. */
+/**
+ * Makes sure that the service has the slot: a new assignment, or the one that it has, told of again. What a later
+ * word has taken away already is not given.
+ */
 export function entitle(state: ServiceState, slot: SlotWish, step: Step): ServiceState {
+  const taken = takenAway(state, slot)
+  if (taken && isLater(taken, step.stamp)) {
+    return slot.requested === undefined ? state : dropPtrs(state, slot.requested, taken)
+  }
   const existing = entitledAssignments(state).find(a => isSlotOf(a)(slot))
   const assignment = existing ? entitledAgain(existing, slot, step.stamp) : newAssignment(state, slot, step)
   return allocate(put(state, assignment), assignment.id, step)
@@ -126,21 +133,44 @@ export function revoke(state: ServiceState, concerns: (a: Assignment) => boolean
   const later = concerned.filter(a => isLater(a.entitled, step.stamp))
   const leaving = isOver ? concerned : concerned.filter(a => !later.includes(a))
   const ids = new Set(leaving.map(a => a.id))
-  const pointless = (o: OpenOperation) =>
-    o.assignmentId === undefined
-      ? isDeletion && o.state === 'waiting' && !isLater(o.stamp, step.stamp)
-      : ids.has(o.assignmentId) && o.kind !== 'release' && o.state !== 'running'
-  let next: ServiceState = {
-    ...state,
-    assignments: state.assignments.map(a => (ids.has(a.id) ? { ...a, state: 'releasing' } : a)),
-    operations: state.operations.map(o => (pointless(o) ? { ...o, state: 'superseded' } : o)),
+  const pointless = (o: OpenOperation) => o.kind !== 'release' && ids.has(o.assignmentId ?? '')
+  let next = supersede(isDeletion ? dropPtrs(state, undefined, step.stamp) : state, pointless)
+  for (const { address, requested } of leaving) {
+    const known = address ?? requested
+    if (known !== undefined) next = dropPtrs(next, known, step.stamp)
   }
+  const assignments = state.assignments.map(a => (ids.has(a.id) ? { ...a, state: 'releasing' as const } : a))
+  next = { ...next, assignments }
   for (const { id } of leaving) next = add(next, operation('release', step, { assignmentId: id }))
   for (const assignment of later) {
     next = isOver ? startOver(next, assignment, step) : withoutOldName(next, assignment, step)
   }
   // An accepted event always leaves an operation to look at, even when there was nothing to take away.
   return leaving.length > 0 ? next : add(next, operation('release', step))
+}
+
+/**
+ * PTR changes that still look for their address, and would only find it by mistake: what they name was taken away
+ * after they were said.
+ * @param address undefined: all that the service has
+ */
+export function dropPtrs(state: ServiceState, address: Address | undefined, taken: Stamp): ServiceState {
+  return supersede(
+    state,
+    o =>
+      o.kind === 'ptr' &&
+      o.assignmentId === undefined &&
+      (address === undefined || o.payload.address === address) &&
+      !isLater(o.stamp, taken),
+  )
+}
+
+/** Ends what has not begun. */
+function supersede(state: ServiceState, which: (o: OpenOperation) => boolean): ServiceState {
+  const operations = state.operations.map(o =>
+    o.state !== 'running' && which(o) ? { ...o, state: 'superseded' as const } : o,
+  )
+  return { ...state, operations }
 }
 
 /** A slot that was taken away and given anew, as we heard already: what it was named before does not come back. */

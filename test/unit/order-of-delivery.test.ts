@@ -71,6 +71,12 @@ function rehearsal() {
       settle()
     },
 
+    /** PTR changes that wait for an address which is there. */
+    overlooked: () =>
+      state.operations.filter(({ payload }) =>
+        state.assignments.some(a => a.address !== undefined && a.address === payload.address),
+      ),
+
     /** What must not depend on how the events came in. */
     outcome() {
       const { service } = state
@@ -215,6 +221,7 @@ describe('The order in which the events of a service arrive', () => {
         })
         asItArrived.work()
         expect(asItArrived.outcome()).toEqual(asItHappened.outcome())
+        expect(asItArrived.overlooked()).toEqual([])
         const wanted = wantedSlots(history, []).get('s')
         const { service, slots } = asItArrived.outcome()
         expect({ state: service.state, slots: new Set(slots.map(s => `${s.slot} IPv${s.family}`)) }).toEqual(
