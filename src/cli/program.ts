@@ -6,6 +6,7 @@ import { addPeopleCommands } from './people.ts'
 import { addPlaceCommands } from './places.ts'
 import { addReconcileCommand } from './reconcile.ts'
 import { addRunCommands } from './run.ts'
+import { addSimulateCommand } from './simulate.ts'
 import { version } from './version.ts'
 
 /** The command line. It starts things and shows what they say; what they do is in the desk. */
@@ -23,5 +24,6 @@ export function createProgram(): Command {
   addLedgerCommands(program)
   addPeopleCommands(program)
   addReconcileCommand(program)
+  addSimulateCommand(program)
   return program
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { z } from 'zod'
 
 /** Where the simulator itself is spoken to. No panel has such a path. */
 export const controlPath = '/simulator'
@@ -50,6 +51,7 @@ export function answerControl(
     if (!Array.isArray(args)) throw new Error('the body must be a JSON array: the arguments')
     reply(200, { result: call(...args) })
   } catch (error) {
-    reply(400, { error: error instanceof Error ? error.message : String(error) })
+    const text = error instanceof z.ZodError ? z.prettifyError(error) : String((error as Error).message)
+    reply(400, { error: text })
   }
 }

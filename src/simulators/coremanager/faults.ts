@@ -1,64 +1,66 @@
+import { z } from 'zod'
 import { isSubmit } from './panel.ts'
-import type { Refusal } from './panel-error.ts'
-
-/** Something that goes wrong with a list; everything around it looks healthy. */
-export type ListFault =
-  | { what: 'empty-list' }
-  /** `admits`: whether the total (`p_elems`) is cut in half too, so that nothing in the answer gives it away. */
-  | { what: 'half-list'; admits?: boolean }
-  /** Every page but the first shows the rows of the one before it. */
-  | { what: 'same-page' }
-
-/** Something that goes wrong with a request. */
-export type Trouble =
-  | ListFault
-  /** Another HTTP status, with a page as a proxy in front would give it. */
-  | { what: 'status'; status: number }
-  /** The connection is closed without an answer. */
-  | { what: 'drop' }
-  /** HTTP 200 and nothing. */
-  | { what: 'empty-body' }
-  /** An answer with neither `ok` nor `error`, as when the panel dies half-way. */
-  | { what: 'no-ok' }
-  /** An HTML page under HTTP 200. */
-  | { what: 'html' }
-  /** The right answer under the wrong content type. */
-  | { what: 'content-type'; contentType?: string }
-  /** The answer breaks off in the middle. */
-  | { what: 'truncated' }
-  /** The answer takes its time. */
-  | { what: 'slow'; ms: number }
-  /** All sessions end, as when the panel is restarted. */
-  | { what: 'session-expired' }
-  /** The panel refuses. */
-  | { what: 'error'; error: Refusal }
-  /** The panel behaves like another product. */
-  | { what: 'other-panel'; mgr?: string }
+import { refusalSchema } from './panel-error.ts'
 
 /** Which requests, and how often. Everything that is left out matches. */
-export interface Aim {
-  func?: string
+const aim = {
+  func: z.string().optional(),
   /** Only (or never) what submits a form. */
-  submit?: boolean
+  submit: z.boolean().optional(),
   /** Only (or never) what makes something new: a submit without `elid`. */
-  create?: boolean
+  create: z.boolean().optional(),
   /** The name that the request signs in with, as far as the request itself says. */
-  user?: string
+  user: z.string().optional(),
   /** Only this page of a list. */
-  page?: number
+  page: z.number().optional(),
   /** Let this many matching requests pass first. */
-  skip?: number
+  skip: z.number().optional(),
   /** End after this many. Default: goes on until it is removed. */
-  times?: number
+  times: z.number().optional(),
   /** Hit only this share of the matching requests, from 0 to 1. */
-  chance?: number
+  chance: z.number().min(0).max(1).optional(),
+  /** The panel first does what it was asked, and only its answer suffers. Default: nothing happens. */
+  afterEffect: z.boolean().optional(),
 }
 
-/**
- * A fault on demand.
- * `afterEffect`: the panel first does what it was asked, and only its answer suffers. Default: nothing happens.
- */
-export type Fault = Trouble & Aim & { afterEffect?: boolean }
+const trouble = <W extends string, S extends z.ZodRawShape = Record<never, never>>(what: W, more?: S) =>
+  z.strictObject({ what: z.literal(what), ...aim, ...(more ?? ({} as S)) })
+
+/** A fault on demand. */
+export const faultSchema = z.discriminatedUnion('what', [
+  /** Another HTTP status, with a page as a proxy in front would give it. */
+  trouble('status', { status: z.number().int().min(200).max(599) }),
+  /** The connection is closed without an answer. */
+  trouble('drop'),
+  /** HTTP 200 and nothing. */
+  trouble('empty-body'),
+  /** An answer with neither `ok` nor `error`, as when the panel dies half-way. */
+  trouble('no-ok'),
+  /** An HTML page under HTTP 200. */
+  trouble('html'),
+  /** The right answer under the wrong content type. */
+  trouble('content-type', { contentType: z.string().optional() }),
+  /** The right answer, broken off in the middle. */
+  trouble('truncated'),
+  /** The answer takes its time: before the effect, or after it. */
+  trouble('slow', { ms: z.number().min(0) }),
+  /** All sessions end, as when the panel is restarted. */
+  trouble('session-expired'),
+  /** The panel refuses. */
+  trouble('error', { error: refusalSchema }),
+  /** The panel behaves like another product. */
+  trouble('other-panel', { mgr: z.string().optional() }),
+  /** A list without rows; here and below, everything around it looks healthy. */
+  trouble('empty-list'),
+  /** `admits`: whether the total (`p_elems`) is cut in half too, so that nothing in the answer gives it away. */
+  trouble('half-list', { admits: z.boolean().optional() }),
+  /** Every page but the first shows the rows of the one before it. */
+  trouble('same-page'),
+])
+
+export type Fault = z.output<typeof faultSchema>
+export type Trouble = Fault['what']
+export type ListFault = Extract<Fault, { what: 'empty-list' | 'half-list' | 'same-page' }>
 
 export interface PlacedFault {
   id: number
@@ -68,7 +70,7 @@ export interface PlacedFault {
 }
 
 export interface Faults {
-  /** Places a fault and gives its id. Several may be in place; the first that matches decides the answer. */
+  /** Places a fault and gives its id. Several may be in place; the first that matches decides the answer. @throws ZodError */
   add(fault: Fault): number
   /** Whether it was there. */
   remove(id: number): boolean
@@ -88,7 +90,8 @@ export function createFaults(random: () => number): Faults & { strike(target: Ta
   let placed: (PlacedFault & { seen: number })[] = []
   let last = 0
   return {
-    add(fault) {
+    add(input) {
+      const fault = faultSchema.parse(input)
       last += 1
       placed.push({ id: last, fault, hits: 0, seen: 0 })
       return last
@@ -117,14 +120,14 @@ export function createFaults(random: () => number): Faults & { strike(target: Ta
   }
 }
 
-function matches(aim: Aim, { func, params, user }: Target): boolean {
+function matches(fault: Fault, { func, params, user }: Target): boolean {
   const submit = isSubmit(params)
   const create = submit && (params.get('elid') ?? '') === ''
   return (
-    (aim.func === undefined || aim.func === func) &&
-    (aim.submit === undefined || aim.submit === submit) &&
-    (aim.create === undefined || aim.create === create) &&
-    (aim.user === undefined || aim.user === user) &&
-    (aim.page === undefined || aim.page === Number(params.get('p_num') ?? 1))
+    (fault.func === undefined || fault.func === func) &&
+    (fault.submit === undefined || fault.submit === submit) &&
+    (fault.create === undefined || fault.create === create) &&
+    (fault.user === undefined || fault.user === user) &&
+    (fault.page === undefined || fault.page === Number(params.get('p_num') ?? 1))
   )
 }

@@ -1,13 +1,16 @@
+import { z } from 'zod'
 import { type Element, el } from './element.ts'
 
 /** What a panel refuses, in its own words: a type, the object that it is about, perhaps the value. */
-export interface Refusal {
-  type: string
-  object?: string
-  value?: string
+export const refusalSchema = z.strictObject({
+  type: z.string(),
+  object: z.string().optional(),
+  value: z.string().optional(),
   /** A further word on what is wrong, such as `desk_empty`. */
-  desc?: string
-}
+  desc: z.string().optional(),
+})
+
+export type Refusal = z.output<typeof refusalSchema>
 
 /** Thrown by a panel's function; the shell answers with it, under HTTP 200. */
 export class PanelError extends Error {

@@ -74,11 +74,4 @@ export function shape(rendered: Rendered, struck: readonly Fault[]): Reply {
 /** Whether nothing is to be done of what the request asks. */
 export const prevents = (fault: Fault): boolean => !fault.afterEffect && preventing.has(fault.what)
 
-const preventing: ReadonlySet<Trouble['what']> = new Set([
-  'status',
-  'drop',
-  'empty-body',
-  'html',
-  'no-ok',
-  'error',
-])
+const preventing: ReadonlySet<Trouble> = new Set(['status', 'drop', 'empty-body', 'html', 'no-ok', 'error'])

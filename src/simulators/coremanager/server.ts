@@ -24,10 +24,13 @@ export interface ServerOptions extends ListenOptions {
   mgr: string
   shell: Pick<Shell, 'handle'>
   control: ControlBooks
+  /** Called when a request has been answered, whatever it was. */
+  onAnswered?: () => void
 }
 
 /** A panel on a socket of its own, with the simulator's control beside it. */
-export async function serve({ mgr, shell, control, host = '127.0.0.1', port = 0, tls }: ServerOptions) {
+export async function serve(options: ServerOptions) {
+  const { mgr, shell, control, onAnswered, host = '127.0.0.1', port = 0, tls } = options
   const stopping = new AbortController()
   const scheme = tls ? 'https' : 'http'
   const paths = new Set([`/${mgr}`, `/manager/${mgr}`])
@@ -56,7 +59,8 @@ export async function serve({ mgr, shell, control, host = '127.0.0.1', port = 0,
   }
 
   const listener: RequestListener = (request, response) => {
-    exchange(request, response).catch(error => {
+    const answered = exchange(request, response).then(() => onAnswered?.())
+    answered.catch(error => {
       // Whoever asked has gone, or the simulator is being stopped; anything else is its own mistake and must be seen.
       if (!stopping.signal.aborted && !request.destroyed) console.error(error)
       request.socket.destroy()

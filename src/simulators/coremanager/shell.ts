@@ -127,9 +127,9 @@ export function createShell<A extends Account>(options: ShellOptions<A>) {
 
 export type Shell = ReturnType<typeof createShell>
 
-const isListFault = (fault: Fault): fault is Fault & ListFault =>
+const isListFault = (fault: Fault): fault is ListFault =>
   fault.what === 'empty-list' || fault.what === 'half-list' || fault.what === 'same-page'
 
-function kind<W extends Trouble['what']>(struck: Fault[], what: W): Extract<Fault, { what: W }>[] {
+function kind<W extends Trouble>(struck: Fault[], what: W): Extract<Fault, { what: W }>[] {
   return struck.filter((fault): fault is Extract<Fault, { what: W }> => fault.what === what)
 }

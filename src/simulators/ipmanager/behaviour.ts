@@ -1,41 +1,52 @@
-import type { Ipv6Spelling } from '../coremanager/addresses.ts'
-import type { Paging } from '../coremanager/list.ts'
-import type { Refusal } from '../coremanager/panel-error.ts'
-import type { ShellRules } from '../coremanager/shell.ts'
+import { z } from 'zod'
+import { refusalSchema } from '../coremanager/panel-error.ts'
 
 /** How this panel spells what no source documents for certain (the fact sheet marks it as inferred). */
-export interface Wire {
+const wire = z.strictObject({
   /** Parameters of `ip.edit`, which are also columns of the list. */
-  ip: string
-  family: string
-  iptype: string
-  domain: string
-  note: string
-  owner: string
-  status: string
+  ip: z.string(),
+  family: z.string(),
+  iptype: z.string(),
+  domain: z.string(),
+  note: z.string(),
+  owner: z.string(),
+  status: z.string(),
   /** Where the answer to a request for an address names it; any of `ip`, `id`, `elid`, or none. */
-  granted: readonly string[]
-}
+  granted: z.array(z.string()),
+})
 
 /** What differs between panels, or is not known of them. May be changed while the simulator runs. */
-export interface Behaviour extends ShellRules, Paging {
-  wire: Wire
+export const behaviourSchema = z.strictObject({
+  /** Whether a list with one row shows it bare, as was captured, or as an array of one. */
+  oneRow: z.enum(['object', 'array']),
+  /** How long a session lives without being used. */
+  sessionSeconds: z.number(),
+  /** Whether a session is good for the network address only that opened it. */
+  bindSessions: z.boolean(),
+  /** Rows a page where the caller names no `p_cnt`. */
+  pageSize: z.number().int().positive(),
+  /** The most rows that a page has, whatever `p_cnt` asks for. */
+  largestPage: z.number().int().positive(),
+  wire,
   /** The refusal when no address is free. Known variants: missed(ip), limit(ip), value(ip). */
-  exhausted: Refusal
+  exhausted: refusalSchema,
   /** The type of the refusal when an address to be released is not the caller's (any more). */
-  gone: 'missed' | 'value'
+  gone: z.enum(['missed', 'value']),
   /** Whether the panel keeps notes. If not, it ignores them and has no such column. */
-  notes: boolean
+  notes: z.boolean(),
   /** A released address is checked for so long before it is free. 0: it is free at once. */
-  checkingSeconds: number
+  checkingSeconds: z.number(),
   /** Addresses, `a-b` or networks that are found on a blacklist when they are checked, and so end up blocked. */
-  blacklisted: readonly string[]
+  blacklisted: z.array(z.string()),
   /** Whether an administrator's list also shows the addresses that are free. */
-  listsFree: boolean
+  listsFree: z.boolean(),
   /** Whether a list without `p_sort` is in the order of addresses or of their text. */
-  order: 'address' | 'text'
-  ipv6: Ipv6Spelling
-}
+  order: z.enum(['address', 'text']),
+  /** How IPv6 addresses are written: as RFC 5952 wants it, with all zeros, or in capitals. */
+  ipv6: z.enum(['short', 'full', 'upper']),
+})
+
+export type Behaviour = z.output<typeof behaviourSchema>
 
 export const defaultBehaviour: Behaviour = {
   oneRow: 'object',

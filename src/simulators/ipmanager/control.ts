@@ -2,12 +2,20 @@ import type { Accounts } from '../coremanager/accounts.ts'
 import { type Key, parseKey, printKey } from '../coremanager/addresses.ts'
 import type { Faults } from '../coremanager/faults.ts'
 import type { Shell } from '../coremanager/shell.ts'
-import type { Behaviour } from './behaviour.ts'
+import { type Behaviour, behaviourSchema } from './behaviour.ts'
 import { type Books, blank } from './books.ts'
 import { storedDomain } from './domain-name.ts'
 import type { HistoryEntry } from './history.ts'
 import type { AddressRecord, ShownRecord } from './record.ts'
-import type { Fill, IpmanagerUser } from './state.ts'
+import {
+  type AddressSeed,
+  type Fill,
+  fillSchema,
+  type IpmanagerUser,
+  seedSchema,
+  type UserSeed,
+  userSchema,
+} from './state.ts'
 
 export interface ControlParts {
   books: Books
@@ -59,7 +67,7 @@ export function createControl({ books, faults, behaviour, accounts, shell }: Con
       /** Everything that ever changed, oldest first: after an entry's number, at most so many. */
       history: (after?: number, limit?: number): HistoryEntry[] => history.read(after, limit),
       /** Lays down many addresses at once; gives how many. */
-      fill: (fill: Fill): number => books.fill(fill),
+      fill: (fill: Fill): number => books.fill(fillSchema.parse(fill)),
     },
 
     faults: {
@@ -72,9 +80,10 @@ export function createControl({ books, faults, behaviour, accounts, shell }: Con
     /** What happens behind everyone's back. */
     drift: {
       /** An address is taken by hand. */
-      grant(ip: string, record: { owner: string; iptype: string } & Partial<AddressRecord>): void {
+      grant(ip: string, record: Omit<AddressSeed, 'ip'>): void {
+        const { ip: _, ...seed } = seedSchema.parse({ ip, ...record })
         if (table.get(keyOf(ip))) throw new Error(`${ip} is not free`)
-        books.put(keyOf(ip), { ...blank, ...record }, 'drift')
+        books.put(keyOf(ip), { ...blank, ...seed }, 'drift')
       },
       /** An address is freed by hand. */
       release: (ip: string): void => books.release(keyOf(ip), 'drift'),
@@ -98,7 +107,7 @@ export function createControl({ books, faults, behaviour, accounts, shell }: Con
 
     users: {
       /** Makes an account, or replaces the one of that name. */
-      put: (user: IpmanagerUser): void => accounts.put(user),
+      put: (user: UserSeed): void => accounts.put(userSchema.parse(user)),
       remove: (name: string): boolean => accounts.remove(name),
       setPassword(name: string, password: string): void {
         const user = accounts.find(name)
@@ -112,7 +121,7 @@ export function createControl({ books, faults, behaviour, accounts, shell }: Con
     panel: {
       /** Changes how the panel behaves, from now on. */
       behave(patch: Partial<Behaviour>): void {
-        Object.assign(behaviour, patch)
+        Object.assign(behaviour, behaviourSchema.partial().parse(patch))
       },
       behaviour: (): Behaviour => ({ ...behaviour }),
       /** The requests so far, by function, and the most at once. */

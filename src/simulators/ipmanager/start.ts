@@ -15,6 +15,8 @@ export interface IpmanagerOptions extends ListenOptions {
   state?: Partial<IpmanagerState>
   /** How the panel behaves; beside what the state says. */
   behaviour?: Partial<Behaviour>
+  /** Called when a request has been answered: the state may have changed. */
+  onAnswered?: () => void
   /** Repeats the chances of faults. Default: 1. */
   seed?: number
   /** Milliseconds since 1970. Default: the clock. */

@@ -1,44 +1,76 @@
-import type { Account } from '../coremanager/panel.ts'
-import type { Behaviour } from './behaviour.ts'
+import { z } from 'zod'
+import { parseKey, parseRange } from '../coremanager/addresses.ts'
+import { type Behaviour, behaviourSchema } from './behaviour.ts'
 import type { HistoryEntry } from './history.ts'
-import type { AddressRecord } from './record.ts'
+
+const address = z.string().refine(text => parseKey(text) !== undefined, 'must be an address')
+const range = z
+  .string()
+  .refine(
+    text => parseRange(text) !== undefined,
+    'must be an address, a-b (no blanks, ascending) or net/mask',
+  )
 
 /** A right of an ordinary user: to take addresses of a range, into a group. */
-export interface Right {
-  /** An address, `a-b` or `net/mask`. */
-  range: string
-  iptype: string
-}
+const right = z.strictObject({ range, iptype: z.string() })
 
-export interface IpmanagerUser extends Account {
-  rights: Right[]
+export const userSchema = z.strictObject({
+  name: z.string().min(1),
+  password: z.string(),
+  /** 30 root, 29 administrator, 16 user. */
+  level: z.number().default(16),
+  /** From where `authinfo` is accepted. Default: everywhere. */
+  apiFrom: z.array(range).optional(),
+  rights: z.array(right).default([]),
   /** Ranges of which the user gets an address only when it names the address or the network. */
-  hidden: string[]
+  hidden: z.array(range).default([]),
   /** The most addresses that the user may hold. */
-  limit?: number
-}
+  limit: z.number().optional(),
+})
 
-export interface Network {
-  cidr: string
-  gateway?: string
-}
+const network = z.strictObject({ cidr: range, gateway: address.optional() })
 
-export interface Group {
-  name: string
-  /** How people see it, where that differs: then the answers carry the name as `$orig`. */
-  label?: string
+/** A group. `label` is how people see it, where that differs: then the answers carry the name as `$orig`. */
+const group = z.strictObject({ name: z.string().min(1), label: z.string().optional() })
+
+const held = {
+  owner: z.string(),
+  iptype: z.string(),
+  domain: z.string().optional(),
+  note: z.string().optional(),
+  status: z.enum(['used', 'checking', 'blocked', 'in-use']).optional(),
+  protect: z.boolean().optional(),
 }
 
 /** An address that is not free from the beginning. */
-export type AddressSeed = { ip: string; owner: string; iptype: string } & Partial<AddressRecord>
+export const seedSchema = z.strictObject({ ip: address, ...held })
 
 /**
  * Many addresses at once: every address of the range, in order. In `domain` and `note`, `{n}` is the address's
  * number (from `from`, default 0), `{n:12}` the same with zeros in front, `{ip}` the address.
  */
-export type Fill = { range: string; from?: number; owner: string; iptype: string } & Partial<AddressRecord>
+export const fillSchema = z.strictObject({ range, from: z.number().optional(), ...held })
 
-/** All that a simulator begins with. It is JSON. */
+/** All that a simulator begins with, as its file holds it. What is left out comes from the example. */
+export const stateSchema = z.strictObject({
+  networks: z.array(network).optional(),
+  groups: z.array(group).optional(),
+  users: z.array(userSchema).optional(),
+  addresses: z.array(seedSchema).optional(),
+  fills: z.array(fillSchema).optional(),
+  behaviour: behaviourSchema.partial().optional(),
+  history: z.array(z.looseObject({ seq: z.number() })).optional(),
+  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+})
+
+export type IpmanagerUser = z.output<typeof userSchema>
+/** A user as it may be written down, without what is usual. */
+export type UserSeed = z.input<typeof userSchema>
+export type Network = z.output<typeof network>
+export type Group = z.output<typeof group>
+export type AddressSeed = z.output<typeof seedSchema>
+export type Fill = z.output<typeof fillSchema>
+
 export interface IpmanagerState {
   networks: Network[]
   groups: Group[]

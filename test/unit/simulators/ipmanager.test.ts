@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ask, bill, billAdmin, type Ipmanager, post, startIpmanager } from '../../helpers/ipmanager.ts'
+import { ask, bill, billAdmin, type Ipmanager, startIpmanager } from '../../helpers/ipmanager.ts'
 
 let panel: Ipmanager
 beforeEach(async () => {
@@ -26,11 +26,26 @@ describe('A request for an address', () => {
   })
 
   it('never gets a network, broadcast or gateway address, nor a hidden one', async () => {
-    const got = new Set<string>()
-    for (let n = 0; n < 238; n++) got.add((await request()).ip.$)
-    expect(got.size).toBe(238)
-    expect(await request()).toMatchObject({ error: { $type: 'missed', $object: 'ip' } })
-    for (const ip of ['203.0.113.0', '203.0.113.1', '203.0.113.240']) expect(got).not.toContain(ip)
+    const small = await startIpmanager({
+      state: {
+        networks: [{ cidr: '192.0.2.0/28', gateway: '192.0.2.1' }],
+        users: [
+          {
+            name: 'bill',
+            password: 'bill-password',
+            level: 16,
+            rights: [{ range: '192.0.2.0/28', iptype: 'public' }],
+            hidden: ['192.0.2.8/30'],
+          },
+        ],
+      },
+    })
+    const take = () => ask(small.url, { authinfo: bill, func: 'ip.edit', sok: 'ok' })
+    const got: string[] = []
+    for (let n = 0; n < 9; n++) got.push((await take()).ip.$)
+    expect(got.map(ip => Number(ip.split('.')[3]))).toEqual([2, 3, 4, 5, 6, 7, 12, 13, 14])
+    expect(await take()).toMatchObject({ error: { $type: 'missed', $object: 'ip' } })
+    await small.stop()
   })
 
   it('gets a hidden address when it names it, or its network', async () => {
@@ -140,27 +155,39 @@ describe('The list of addresses', () => {
   })
 })
 
-describe('Signing in', () => {
-  it('is refused with a wrong password, as it was captured', async () => {
-    const doc = await ask(panel.url, { authinfo: 'bill:wrong', func: 'ip' })
-    expect(doc).toMatchObject({ error: { $type: 'auth', $object: 'badpassword' } })
+describe('A million addresses', () => {
+  it('are listed page by page, and the last page costs no more than the first', async () => {
+    const count = panel.books.fill({
+      range: '10.0.0.0-10.15.66.63',
+      from: 1,
+      owner: 'bill',
+      iptype: 'public',
+      note: 'ipb:00000000-0000-7000-8000-{n:12}',
+    })
+    expect(count).toBe(1_000_000)
+    panel.drift.note('10.15.66.62', 'changed')
+    panel.drift.release('10.8.0.0')
+    const page = await asAdmin({ func: 'ip', p_cnt: '1000', p_num: '1000' })
+    expect(page.p_elems.$).toBe('999999')
+    expect(page.elem).toHaveLength(999)
+    expect(page.elem.slice(-2)).toMatchObject([
+      { ip: { $: '10.15.66.62' }, note: { $: 'changed' } },
+      { ip: { $: '10.15.66.63' }, note: { $: 'ipb:00000000-0000-7000-8000-000001000000' } },
+    ])
+  })
+})
+
+describe('The traffic', () => {
+  it('is counted by function, with the most that were under way at once', async () => {
+    panel.faults.add({ what: 'slow', ms: 50, func: 'ip.edit' })
+    await Promise.all([request(), request(), request()])
+    panel.faults.clear()
+    await request()
+    expect(panel.panel.traffic()).toEqual({ 'ip.edit': { count: 4, atOnce: 3 } })
   })
 
-  it('gives a session, as a parameter or a cookie', async () => {
-    const { body, cookie } = await post(panel.url, {
-      func: 'auth',
-      username: 'bill',
-      password: 'bill-password',
-      out: 'sjson',
-    })
-    const { auth } = JSON.parse(body).doc
-    expect(auth).toEqual({ $id: auth.$, $level: '16', $: auth.$ })
-    expect(await ask(panel.url, { auth: auth.$, func: 'ip' })).toMatchObject({ p_elems: { $: '0' } })
-    const withCookie = await post(
-      panel.url,
-      { func: 'ip', out: 'sjson' },
-      { headers: { cookie: String(cookie).split(';')[0] } },
-    )
-    expect(JSON.parse(withCookie.body).doc.p_elems.$).toBe('0')
+  it('that comes all at once doubles nothing', async () => {
+    const docs = await Promise.all(Array.from({ length: 50 }, () => request()))
+    expect(new Set(docs.map(doc => doc.ip.$)).size).toBe(50)
   })
 })

@@ -50,7 +50,7 @@ describe('A session', () => {
     })
     const [, id] = body.match(/<auth id="([0-9a-f]{24})" level="16">\1<\/auth>/) ?? []
     expect(cookie).toBe(`ipmgrses5=${id}; path=/; HttpOnly`)
-    expect(body).toContain('<tparams><out>xml</out><func>auth</func><username>bill</username></tparams>')
+    expect(body).toContain('<tparams><func>auth</func><username>bill</username><out>xml</out></tparams>')
   })
 
   it('lives for an hour without being used', async () => {
