@@ -45,6 +45,7 @@ export const errorKinds = {
   address_not_assigned: { status: 404, retry: 'never' },
   record_not_ours: { status: 409, retry: 'never' },
   service_not_live: { status: 409, retry: 'never' },
+  replacement_not_ready: { status: 409, retry: 'never' },
   still_in_use: { status: 409, retry: 'later' },
   panel_unavailable: { status: 503, retry: 'later' },
   panel_refused: { status: 502, retry: 'never' },

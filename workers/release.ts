@@ -1,12 +1,15 @@
 import type { ClaimedAssignment } from '../src/db/operations.ts'
 import type { Address } from '../src/domain/address.ts'
 import { markerOf } from '../src/domain/marker.ts'
-import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
+import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { asIpbridgeError, IpbridgeError } from '../src/errors.ts'
 import type { Held } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
+
+/** How often a release looks whether the address that takes its place is ready. */
+const replacementMs = 30_000
 
 /**
  * Gives an address back (service deleted, extra IP cancelled).
@@ -25,16 +28,46 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
       return releaseOrphan(run, { address: payload.address, marker: payload.marker })
     }
     if (assignment === undefined || assignment.state === 'released') return done()
+    if (payload.keep) return leaveServer(run, assignment)
     if (isEntitled(assignment.state)) return superseded()
     if (!assignment.held) return recordRelease(run, assignment, assignment.address)
 
+    const replaced = payload.replacedBy === undefined ? 'ready' : await isReplaced(run, payload.replacedBy)
+    if (replaced !== 'ready') return replaced
     const ipam = await ipamOf(run)
     const held = await find(run, ipam, assignment)
-    if (held) {
-      await checkUsage(run, ipam, held.address, assignment)
-      await giveBack(run, ipam, held)
+    if (held) await checkUsage(run, ipam, held.address, assignment)
+    const address = held?.address ?? assignment.address
+    if (address !== undefined) await takeOffGuest(run, address)
+    if (held) await giveBack(run, ipam, held)
+    return recordRelease(run, assignment, address)
+  }
+
+  /** The service has moved, and its address goes with it: it must not be at two places. */
+  async function leaveServer(run: Run, { address }: ClaimedAssignment): Promise<Outcome> {
+    if (address !== undefined) await takeOffGuest(run, address)
+    return done()
+  }
+
+  /** A service that moves keeps its old address until the one that takes its place works. */
+  async function isReplaced(run: Run, assignmentId: string): Promise<Outcome | 'ready'> {
+    const next = await run.step(
+      'look at its replacement',
+      () => reservations.standing(assignmentId),
+      ({ state }) => state,
+    )
+    if (next.state === 'active' || !isEntitled(next.state)) return 'ready'
+    const notReady = {
+      code: 'replacement_not_ready',
+      message: 'the address that takes its place is not ready',
     }
-    return recordRelease(run, assignment, held?.address ?? assignment.address)
+    if (next.open === 'parked')
+      return { state: 'parked', delayMs: replacementMs, giveBack: true, error: notReady }
+    if (next.open !== undefined) return waiting(replacementMs, notReady)
+    throw new IpbridgeError(
+      'replacement_not_ready',
+      'the address that takes its place could not be allocated: retry that operation first, then this one',
+    )
   }
 
   /** Steps 1 and 3: the record under our marker. An allocation that never got that far has none. */
@@ -70,6 +103,10 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
       const holder = await reservations.holderOf(others)
       if (holder) throw inUse(address, `service ${holder.serviceId} has it`)
     })
+  }
+
+  /** Step 2, on the server. */
+  async function takeOffGuest(run: Run, address: Address): Promise<void> {
     const panel = await panelOf(run)
     if (!panel.automatic || run.service === undefined) return
     const { service } = run

@@ -44,7 +44,8 @@ function describe({ code, message, faults = [] }: IpbridgeError): string {
   return [`ipbridge: ${code}: ${message}`, ...details, ...next].join('\n')
 }
 
-async function toError(thrown: unknown): Promise<IpbridgeError> {
+/** Makes one of our errors out of whatever a command threw. */
+export async function toError(thrown: unknown): Promise<IpbridgeError> {
   if (thrown instanceof IpbridgeError) return thrown
   // Loaded only now, because the database's client is large and most commands that fail do so before they need it.
   const { outsideTrouble } = await import('./outside-trouble.ts')

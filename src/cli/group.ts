@@ -26,23 +26,25 @@ export function createGroup(program: Command, name: string, about: string) {
   const group = program.command(name).description(about)
 
   return {
-    /** `list`: one page, as a table or as `{items, next}`. */
+    /** `list` and its like: one page, as a table or as `{items, next}`. */
     list<T, S extends Shape>(
       description: string,
       filters: S,
-      read: (session: Session, query: z.output<z.ZodObject<S>> & PageQuery) => Promise<Page<T>>,
+      read: (session: Session, query: z.output<z.ZodObject<S>> & PageQuery, of: string) => Promise<Page<T>>,
       columns: Columns<NoInfer<T>>,
+      { name = 'list', of }: { name?: string; of?: string } = {},
     ): void {
       const schema = z.strictObject({ ...filters, ...paging })
       const command = group
-        .command('list')
+        .command(name)
         .description(description)
         .option(...asJson)
-      addFieldFlags(command, schema).action(async options => {
-        const query = (await readFields(schema, options)) as z.output<z.ZodObject<S>> & PageQuery
+      if (of !== undefined) command.argument(`<${of}>`)
+      addFieldFlags(command, schema).action(async () => {
+        const query = (await readFields(schema, command.opts())) as z.output<z.ZodObject<S>> & PageQuery
         await withApp(async session => {
-          const page = await read(session, query)
-          if (options.json) return sayJson(page)
+          const page = await read(session, query, command.args[0] ?? '')
+          if (command.opts()['json']) return sayJson(page)
           if (page.items.length === 0) return say('none')
           for (const line of tableOf(page.items, columns)) say(line)
           if (page.next) say(`\nthere is more: --cursor ${page.next}`)
@@ -84,17 +86,18 @@ export function createGroup(program: Command, name: string, about: string) {
         })
     },
 
-    /** `change`: the fields that are given; all others stay as they are. */
+    /** `change` and its like: something that takes fields is done to one of them. */
     change<T extends z.ZodObject<Shape>>(
+      name: string,
       argument: string,
+      description: string,
       schema: T,
       change: (change: Change, which: string, input: z.output<T>) => Promise<object>,
     ): void {
-      const command = group
-        .command('change')
-        .description('change the fields that are given; all others stay as they are')
-        .argument(`<${argument}>`)
-      addFileFlag(addFieldFlags(command, schema))
+      const command = group.command(name).description(description).argument(`<${argument}>`)
+      const takesFields = Object.keys(schema.shape).length > 0
+      if (takesFields) addFileFlag(addFieldFlags(command, schema))
+      command
         .option(...why)
         .option(...asJson)
         .action(async (which: string, options) => {

@@ -11,18 +11,18 @@ const unwelcome = /^(28|3D|42501)/
 export function outsideTrouble(thrown: unknown): IpbridgeError {
   const { code = '', syscall } = (thrown ?? {}) as NodeJS.ErrnoException
   if (cannotListen.has(code) && (syscall === 'listen' || syscall === 'getaddrinfo')) {
-    const message = `cannot listen: ${textOf(thrown)}; HOST and PORT must name an address of this host and a free port`
+    const message = `cannot listen: ${reasonOf(thrown)}; HOST and PORT must name an address of this host and a free port`
     return new IpbridgeError('invalid_configuration', message, { cause: thrown })
   }
   const state = sqlState(thrown) ?? code
   if (unwelcome.test(state)) {
-    const message = `the database refuses us: ${textOf(thrown)}; DATABASE_URL must name a database and a user that may use it`
+    const message = `the database refuses us: ${reasonOf(thrown)}; DATABASE_URL must name a database and a user that may use it`
     return new IpbridgeError('invalid_configuration', message, { cause: thrown })
   }
   if (!(thrown instanceof TypeError) && isDatabaseDown(thrown)) {
     return new IpbridgeError(
       'unavailable',
-      `the database does not answer: ${textOf(thrown)}; see that it runs and that it can be reached from here as DATABASE_URL says`,
+      `the database does not answer: ${reasonOf(thrown)}; see that it runs and that it can be reached from here as DATABASE_URL says`,
       {
         cause: thrown,
       },
@@ -32,7 +32,7 @@ export function outsideTrouble(thrown: unknown): IpbridgeError {
 }
 
 /** In one line, what the server or the network said, without what the libraries wrap around it. */
-function textOf(thrown: unknown): string {
+export function reasonOf(thrown: unknown): string {
   const { meta, errors, message, code } = thrown as {
     meta?: { driverAdapterError?: { cause?: { originalMessage?: string } } }
     errors?: Error[]

@@ -12,6 +12,8 @@ import { createGroup } from './group.ts'
 /** How long "test connection" and "test server" may take. */
 const testMs = 30_000
 
+const changing = 'change the fields that are given; all others stay as they are'
+
 /** `connection`, `server` and `pool`: where addresses come from and where they go. */
 export function addPlaceCommands(program: Command): void {
   addConnections(program)
@@ -34,7 +36,7 @@ function addConnections(program: Command): void {
   group.add('add a connection', connectionInput, ({ app, actor, reason }, input) =>
     app.desk.connections.add(actor, input, reason),
   )
-  group.change('name', connectionChange, ({ app, actor, reason }, name, input) =>
+  group.change('change', 'name', changing, connectionChange, ({ app, actor, reason }, name, input) =>
     app.desk.connections.change(actor, name, input, reason),
   )
   group.act(
@@ -61,7 +63,7 @@ function addServers(program: Command): void {
   group.add('add a server', serverInput, ({ app, actor, reason }, input) =>
     app.desk.servers.add(actor, input, reason),
   )
-  group.change('name', serverChange, ({ app, actor, reason }, name, input) =>
+  group.change('change', 'name', changing, serverChange, ({ app, actor, reason }, name, input) =>
     app.desk.servers.change(actor, name, input, reason),
   )
   group.act(
@@ -99,7 +101,7 @@ function addPools(program: Command): void {
     poolInput,
     ({ app, actor, reason }, input) => app.desk.pools.add(actor, input, reason),
   )
-  group.change('name', poolChange, ({ app, actor, reason }, name, input) =>
+  group.change('change', 'name', changing, poolChange, ({ app, actor, reason }, name, input) =>
     app.desk.pools.change(actor, name, input, reason),
   )
   group.act(

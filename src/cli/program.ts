@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addDoctorCommand } from './doctor/command.ts'
 import { addEventCommand } from './event.ts'
 import { addLedgerCommands } from './ledger.ts'
 import { addMigrateCommand } from './migrate.ts'
@@ -6,8 +7,10 @@ import { addPeopleCommands } from './people.ts'
 import { addPlaceCommands } from './places.ts'
 import { addReconcileCommand } from './reconcile.ts'
 import { addRunCommands } from './run.ts'
+import { addSecretCommand } from './secret.ts'
 import { addSimulateCommand } from './simulate.ts'
 import { version } from './version.ts'
+import { addWebhookCommands } from './webhooks.ts'
 
 /** The command line. It starts things and shows what they say; what they do is in the desk. */
 export function createProgram(): Command {
@@ -19,10 +22,13 @@ export function createProgram(): Command {
     .helpCommand(true)
   addRunCommands(program)
   addMigrateCommand(program)
+  addDoctorCommand(program)
   addEventCommand(program)
   addPlaceCommands(program)
   addLedgerCommands(program)
+  addWebhookCommands(program)
   addPeopleCommands(program)
+  addSecretCommand(program)
   addReconcileCommand(program)
   addSimulateCommand(program)
   return program

@@ -12,13 +12,11 @@ export function coreOf(type: z.ZodType): z.ZodType {
 }
 
 export function kindOf(type: z.ZodType): TextKind {
-  if (type.meta()?.['type'] === 'boolean') return 'yes or no'
+  if (isYesOrNo(type)) return 'yes or no'
   switch (coreOf(type).def.type) {
     case 'number':
     case 'int':
       return 'number'
-    case 'boolean':
-      return 'yes or no'
     case 'array':
       return 'list'
     case 'object':
@@ -48,6 +46,7 @@ export function valueFrom(type: z.ZodType, text: string | string[], label: strin
     case 'int':
       return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
     case 'boolean':
+    case 'literal':
       return text === 'true' ? true : text === 'false' ? false : text
     case 'array': {
       if (text.startsWith('[')) return parseJson(text, label)
@@ -61,6 +60,13 @@ export function valueFrom(type: z.ZodType, text: string | string[], label: strin
     default:
       return text
   }
+}
+
+/** Also one that comes as the text `true` or `false`, or can only be true. */
+function isYesOrNo(type: z.ZodType): boolean {
+  const core = coreOf(type)
+  if (core instanceof z.ZodLiteral) return core.values.has(true)
+  return core instanceof z.ZodBoolean || type.meta()?.['type'] === 'boolean'
 }
 
 function isNullable(type: z.ZodType): boolean {

@@ -45,12 +45,21 @@ export async function findEvents(
     join event e on e.source = k.source and e.event_id = k.id`
 }
 
-/** The names, of those given, that belong to servers. */
-export async function knownServers(tx: Queryable, names: string[]): Promise<Set<string>> {
-  const rows = await tx.$queryRaw<
-    { name: string }[]
-  >`select name from server where name = any (${names}::text[])`
-  return new Set(rows.map(row => row.name))
+/** Where the addresses of a server's services come from. */
+export interface ServerGrounds {
+  connection: string
+  /** The pools that it is limited to. */
+  pools: string[] | null
+}
+
+/** What is known of the servers with these names. */
+export async function knownServers(tx: Queryable, names: string[]): Promise<Map<string, ServerGrounds>> {
+  const rows = await tx.$queryRaw<(ServerGrounds & { name: string })[]>`
+    select name, connection_id as connection,
+      case when jsonb_typeof(options -> 'pools') = 'array' and options -> 'pools' <> '[]' then
+        array(select jsonb_array_elements_text(options -> 'pools')) end as pools
+    from server where name = any (${names}::text[])`
+  return new Map(rows.map(row => [row.name, row]))
 }
 
 /** Writes what the planner decided, one statement for each kind of thing, however many events there are. */

@@ -122,15 +122,17 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
         select m.id, m.kind, m.epoch, m.attempts, m.cause, m.payload, m.stamp, m.created_at,
           coalesce(m.connection_id, a.connection_id, v.connection_id) as connection_id,
           case when s.id is not null then jsonb_build_object(
-            'id', s.id, 'kind', s.kind, 'client', s.client, 'domain', s.domain, 'guest', s.guest, 'setup', s.setup,
-            'state', s.state, 'serverId', s.server_id, 'server', v.name) end as service,
+            'id', s.id, 'kind', s.kind, 'client', s.client, 'domain', s.domain,
+            'guest', case when m.payload ? 'leaves' then m.payload #>> '{leaves,guest}' else s.guest end, 'setup', s.setup,
+            'state', s.state, 'serverId', v.id, 'server', v.name) end as service,
           case when a.id is not null then jsonb_build_object(
             'id', a.id, 'slot', a.slot, 'family', a.family, 'state', a.state, 'address', host(a.address),
             'addressSpace', a.address_space, 'licence', a.licence, 'held', a.held, 'requested', host(a.requested),
             'pool', a.pool, 'ptrWish', a.ptr_wish, 'ptrStamp', a.ptr_stamp, 'conflicts', a.conflicts) end as assignment
         from mine m
         left join service s on s.id = m.service_id
-        left join server v on v.id = s.server_id
+        left join server l on l.name = m.payload #>> '{leaves,server}'
+        left join server v on v.id = coalesce(l.id, s.server_id)
         left join assignment a on a.id = m.assignment_id`
       const claimed = new Map(rows.map(row => [row.id, toClaimed(row)]))
       return ids.map(id => claimed.get(id))

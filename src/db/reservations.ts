@@ -125,6 +125,17 @@ export function createReservations(db: Db) {
       return row
     },
 
+    /** How an assignment stands, and in which state the operation is that still works on its address, if one does. */
+    async standing(assignmentId: string): Promise<{ state: AssignmentState; open: string | undefined }> {
+      const [row] = await db.$queryRaw<{ state: AssignmentState; open: string | null }[]>`
+        select a.state, (
+          select o.state from operation o
+          where o.assignment_id = a.id and o.kind = 'allocate' and o.state in ('queued', 'running', 'waiting', 'parked')
+          order by o.seq limit 1) as open
+        from assignment a where a.id = ${assignmentId}::uuid`
+      return { state: row?.state ?? 'released', open: row?.open ?? undefined }
+    },
+
     /** Writes down which PTR an address shall have. @returns false where the fence was lost */
     async wishPtr(
       fence: { id: string; epoch: number },

@@ -18,6 +18,7 @@ import { journalDesk } from './journals.ts'
 import { operationDesk } from './operations.ts'
 import { poolDesk } from './pools.ts'
 import { reconciliationDesk } from './reconciliations.ts'
+import { sealDesk } from './seals.ts'
 import { serverDesk } from './servers.ts'
 import { serviceDesk } from './services.ts'
 import { tokenDesk } from './tokens.ts'
@@ -50,6 +51,7 @@ export function createDesk(options: {
     operations: operationDesk(options),
     pools: poolDesk(options),
     reconciliations: reconciliationDesk(options),
+    seals: sealDesk(options),
     servers: serverDesk(options),
     services: serviceDesk({ ...options, addresses }),
     tokens: tokenDesk(options),

@@ -33,6 +33,8 @@ export const conflictFilters = {
   open: yesOrNo.optional().meta({ type: 'boolean', description: 'true: only unresolved ones' }),
 }
 
+export const deliveryFilters = { state: z.enum(['pending', 'delivered', 'failed']).optional() }
+
 export const eventFilters = {
   source: z.string().max(300).optional(),
   id: z.string().max(200).optional(),

@@ -9,6 +9,8 @@ export interface Step {
   newId: () => string
   /** When the event was said. */
   stamp: Stamp
+  /** Whether the addresses of a service on one server can be used on another; default: they can. */
+  canFollow?: (from: string, to: string) => boolean
 }
 
 // Values are never changed in place: what stays the same object was not changed.

@@ -1,5 +1,6 @@
 import { add, operation, put, type Step } from './changes.ts'
 import type { BillingEvent, EventData } from './events.ts'
+import { move } from './moves.ts'
 import {
   type Assignment,
   aspectOf,
@@ -67,9 +68,17 @@ function created(before: ServiceState, data: EventData['service.created'], step:
   const known = before.service
   const freshest = !isLater(known?.created, stamp)
   const gone = isLater(known?.deleted, stamp)
+  const moves = freshest && known?.server !== undefined && known.server !== data.service.server
+  const { guest, ...remains } = known ?? {}
   const service: Service = {
     ...(freshest || known === undefined
-      ? { ...known, ...data.service, setup: data.service.setup ?? {} }
+      ? {
+          ...remains,
+          // What it is called on one server says nothing on another.
+          ...(guest === undefined || moves ? {} : { guest }),
+          ...data.service,
+          setup: data.service.setup ?? {},
+        }
       : known),
     state: gone ? (known?.state ?? 'deleted') : 'active',
     created: latest(stamp, known?.created),
@@ -78,6 +87,7 @@ function created(before: ServiceState, data: EventData['service.created'], step:
   if (known?.kind === undefined) state = knownKind(state)
   if (gone) return superseded(state, 'allocate', step)
 
+  if (moves) state = move(state, known, service, step)
   const wanted = mainSlots(data.addresses)
   const earlier = entitledAssignments(state)
   for (const slot of wanted) state = entitle(state, slot, step)

@@ -59,6 +59,12 @@ export interface OperationPayload {
   ptr?: string | null
   /** For `release` without an assignment: the marker of the record to give back. */
   marker?: string
+  /** For `release` of a service that has moved: the server that the address leaves, and the guest there. */
+  leaves?: { server: string; guest?: string }
+  /** The address stays with the service, and is only taken off the server that it leaves. */
+  keep?: boolean
+  /** It is given back once this assignment, which takes its place, has an address that works. */
+  replacedBy?: string
 }
 
 /** The latest word on one aspect: that an order or address was cancelled, or which PTR an address shall have. */

@@ -4,7 +4,14 @@ import type { Clock } from '../clock.ts'
 import { batched } from '../db/batch.ts'
 import { type Db, isUniqueViolation, type Transaction } from '../db/client.ts'
 import { newId } from '../db/ids.ts'
-import { type Changes, findEvents, knownServers, type StoredEvent, saveChanges } from '../db/inbox.ts'
+import {
+  type Changes,
+  findEvents,
+  knownServers,
+  type ServerGrounds,
+  type StoredEvent,
+  saveChanges,
+} from '../db/inbox.ts'
 import type { Announcement } from '../db/operations.ts'
 import { loadServiceStates, servicesAt } from '../db/service-states.ts'
 import type { BillingEvent } from '../domain/events.ts'
@@ -109,10 +116,11 @@ async function store(tx: Transaction, submissions: Submission[]) {
       )
     ).map(event => [keyOf(event.source, event.eventId), event]),
   )
-  const servers = await knownServers(tx, events.flatMap(serverOf))
   const owners = await servicesAt(tx, events.flatMap(addressWithoutService))
   const serviceIds = [...new Set(events.flatMap(event => serviceOf(event, owners) ?? []))]
   const before = await loadServiceStates(tx, serviceIds)
+  const left = [...before.values()].flatMap(({ service }) => service?.server ?? [])
+  const servers = await knownServers(tx, [...new Set([...events.flatMap(serverOf), ...left])])
 
   const now = new Map(before)
   const inbox = new Map(
@@ -134,7 +142,7 @@ async function store(tx: Transaction, submissions: Submission[]) {
       const eventId = newId()
       const serviceId = serviceOf(event, owners)
       const state = (serviceId !== undefined && now.get(serviceId)) || nothingKnown
-      const planned = plan(state, event, { eventId, newId })
+      const planned = plan(state, event, { eventId, newId, canFollow: followingOn(servers) })
       if (serviceId === undefined) homeless.push(planned.state)
       else now.set(serviceId, planned.state)
       const operations = planned.state.operations.filter(o => o.eventId === eventId).map(o => o.id)
@@ -158,7 +166,7 @@ async function store(tx: Transaction, submissions: Submission[]) {
 function refuse(
   events: BillingEvent[],
   inbox: ReadonlyMap<string, { hash: string }>,
-  servers: ReadonlySet<string>,
+  servers: ReadonlyMap<string, ServerGrounds>,
 ): IpbridgeError | undefined {
   const faults: Fault[] = []
   const hashes = new Map<string, string>()
@@ -180,7 +188,7 @@ function conflicting(event: BillingEvent): IpbridgeError {
   )
 }
 
-function unknownServer(event: BillingEvent, servers: ReadonlySet<string>): Fault[] {
+function unknownServer(event: BillingEvent, servers: ReadonlyMap<string, ServerGrounds>): Fault[] {
   const missing = serverOf(event).filter(name => !servers.has(name))
   return missing.map(name => ({
     pointer: '/data/service/server',
@@ -197,6 +205,18 @@ function firstInLine(state: ServiceState, causes: ReadonlyMap<string, string>): 
 
 function keyOf(source: string, id: string): string {
   return `${source}\n${id}`
+}
+
+/**
+ * An address can follow its service to a server of the same connection, unless that one is limited to pools which
+ * the address need not be from.
+ */
+function followingOn(servers: ReadonlyMap<string, ServerGrounds>) {
+  return (from: string, to: string): boolean => {
+    const [old, next] = [servers.get(from), servers.get(to)]
+    if (old === undefined || next === undefined || old.connection !== next.connection) return false
+    return next.pools === null || (old.pools?.every(pool => next.pools?.includes(pool)) ?? false)
+  }
 }
 
 function serverOf(event: BillingEvent): string[] {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type Db, openDatabase } from '../../src/db/client.ts'
-import { databaseUrl, templateDatabase } from './global-setup.ts'
+import { databaseUrl } from './global-setup.ts'
 
 /** A migrated database of a test file's own. */
 export interface TestDatabase {
@@ -14,7 +14,7 @@ export interface TestDatabase {
 export async function createTestDatabase(): Promise<TestDatabase> {
   const server = inject('postgresUrl')
   const name = `ipbridge_test_${randomBytes(6).toString('hex')}`
-  await query(server, `create database ${name} template ${templateDatabase}`)
+  await query(server, `create database ${name} template ${inject('templateDatabase')}`)
   const url = databaseUrl(server, name)
   const db = openDatabase(url, { connections: 8 })
   return {

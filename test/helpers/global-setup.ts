@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,12 +13,12 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** A PostgreSQL for tests; each test file makes a database of its own in it. */
     postgresUrl: string
+    /** The migrated database that they are copied from: this run's own, since others may use the same server. */
+    templateDatabase: string
     /** A Redis of the test run's own; undefined where no redis-server is installed. */
     redisUrl: string | undefined
   }
 }
-
-export const templateDatabase = 'ipbridge_test_template'
 
 /**
  * Once for all tests: a PostgreSQL (TEST_DATABASE_URL, else the embedded one) with a migrated template
@@ -28,7 +29,8 @@ export default async function setup(project: TestProject) {
   const given = process.env['TEST_DATABASE_URL']
   const embedded = given ? undefined : await openEmbeddedPostgres(folder)
   const url = given ?? embedded?.url ?? ''
-  await makeTemplate(url)
+  const templateDatabase = `ipbridge_template_${randomBytes(6).toString('hex')}`
+  await makeTemplate(url, templateDatabase)
   const redis = await startRedis()
   if (redis === undefined) {
     if (process.env['CI'])
@@ -36,23 +38,28 @@ export default async function setup(project: TestProject) {
     console.warn('redis-server is not installed: the tests on the Redis queue are skipped')
   }
   project.provide('postgresUrl', url)
+  project.provide('templateDatabase', templateDatabase)
   project.provide('redisUrl', redis?.url)
   return async () => {
     await redis?.stop()
+    if (given) await query(url, `drop database if exists ${templateDatabase} with (force)`)
     await embedded?.release()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function makeTemplate(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(`drop database if exists ${templateDatabase}`)
-  await client.query(`create database ${templateDatabase}`)
-  await client.end()
-  const template = databaseUrl(url, templateDatabase)
+async function makeTemplate(url: string, name: string): Promise<void> {
+  await query(url, `create database ${name}`)
+  const template = databaseUrl(url, name)
   await migrate(template)
   await migrateQueueTables(template)
+}
+
+async function query(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
 }
 
 /** The same server, another database. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { paging } from '../../desk/filters.ts'
+import { deliveryFilters, paging } from '../../desk/filters.ts'
 import { replayInput, webhookChange, webhookInput } from '../../desk/schemas.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
@@ -10,8 +10,6 @@ import { named, nothing, withReason } from '../validation.ts'
 
 /** How long "test webhook" may take. */
 const testMs = 25_000
-
-const filters = { state: z.enum(['pending', 'delivered', 'failed']).optional() }
 
 export const webhookRoutes: Routes =
   ({ desk: { webhooks } }) =>
@@ -148,7 +146,7 @@ export const webhookRoutes: Routes =
             'Lists what became of messages to a webhook, newest first',
           ),
           params: named,
-          querystring: z.object({ ...paging, ...filters }),
+          querystring: z.object({ ...paging, ...deliveryFilters }),
           response: { 200: pageOf(delivery) },
         },
       },
