@@ -11,6 +11,8 @@ export interface Announcement {
   id: string
   kind: OperationKind
   epoch: number
+  /** The operation before it has just ended. */
+  turn?: true
 }
 
 export interface ClaimedService {
@@ -191,7 +193,7 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
         const row = found.get(id)
         if (row === undefined) return { ours: false }
         return row.next
-          ? { ours: true, next: { id: row.next, kind: row.kind, epoch: row.epoch } }
+          ? { ours: true, next: { id: row.next, kind: row.kind, epoch: row.epoch, turn: true } }
           : { ours: true }
       })
     },

@@ -2,7 +2,7 @@ import type { Announcement } from '../db/operations.ts'
 import { type OperationKind, operationKinds } from '../domain/states.ts'
 import type { Log } from '../log.ts'
 import type { QueueBackend } from './backend.ts'
-import { jobIdOf, jobOf } from './names.ts'
+import { jobIdOf, jobOf, turnJobIdOf } from './names.ts'
 
 /** Tells the queue about operations. */
 export interface Announcer {
@@ -43,9 +43,8 @@ export function createAnnouncer(queues: QueueBackend, log: Log): Announcer {
     },
 
     async forget(kind, id, epoch) {
-      const ids = Array.from({ length: Math.min(epoch, 50) + 1 }, (_, back) =>
-        jobIdOf(kind, id, epoch - back),
-      )
+      const epochs = Array.from({ length: Math.min(epoch, 50) + 1 }, (_, back) => epoch - back)
+      const ids = epochs.flatMap(each => [jobIdOf(kind, id, each), turnJobIdOf(kind, id, each)])
       await Promise.allSettled(ids.map(jobId => queues.queue(kind).remove(jobId)))
     },
   }

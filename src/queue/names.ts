@@ -13,14 +13,25 @@ export const allQueues: readonly string[] = [eventQueue, ...operationQueues]
 /** What a job says: look at this operation. The truth about it is in PostgreSQL. */
 const jobData = z.object({ v: z.literal(1), operation: z.uuid() })
 
-export function jobOf({ id, kind, epoch }: Announcement) {
-  // The epoch makes the id of each claim's successor a new one: BullMQ ignores an id that it still knows.
-  return { name: kind, data: { v: 1, operation: id }, opts: { jobId: jobIdOf(kind, id, epoch) } }
+export function jobOf({ id, kind, epoch, turn }: Announcement) {
+  const jobId = turn ? turnJobIdOf(kind, id, epoch) : jobIdOf(kind, id, epoch)
+  return { name: kind, data: { v: 1, operation: id }, opts: { jobId } }
 }
 
-/** BullMQ refuses ids that are numbers or hold a colon. */
+/**
+ * BullMQ refuses ids that are numbers or hold a colon, and ignores a job whose id it still knows: so the epoch
+ * gives each claim's successor a new one.
+ */
 export function jobIdOf(kind: OperationKind, operation: string, epoch: number): string {
   return `${kind}-${operation}-${epoch}`
+}
+
+/**
+ * For an operation whose turn has come: the job that found it too early may be about to end at this very moment,
+ * and would swallow another of its id.
+ */
+export function turnJobIdOf(kind: OperationKind, operation: string, epoch: number): string {
+  return `${jobIdOf(kind, operation, epoch)}-turn`
 }
 
 /** @returns undefined where the job is not one of ours */
