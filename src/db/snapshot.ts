@@ -1,6 +1,7 @@
 import type { BillingEvent } from '../domain/events.ts'
 import type { Snapshot } from '../domain/invariants.ts'
 import { type Marker, markerOf } from '../domain/marker.ts'
+import type { Stamp } from '../domain/stamp.ts'
 import type { IpamDriver } from '../ipam/driver.ts'
 import type { Db } from './client.ts'
 
@@ -37,7 +38,12 @@ export async function takeSnapshot(
       const event = { id: eventId, source, type, time, ...(sequence === null ? {} : { sequence }), data }
       return { ...(event as unknown as BillingEvent), key: id, status }
     }),
-    services: services.map(({ id, state, domain }) => ({ id, state: state as 'active', domain })),
+    services: services.map(({ id, state, domain, createdStamp }) => ({
+      id,
+      state: state as 'active',
+      domain,
+      created: createdStamp as unknown as Stamp | null,
+    })),
     assignments: assignments.map(row => ({
       id: row.id,
       service: row.serviceId,
@@ -51,7 +57,7 @@ export async function takeSnapshot(
       licence: row.licence,
       held: row.held,
       ptr: row.ptr,
-      entitled: row.entitled as unknown as { t: number; s: string },
+      entitled: row.entitled as unknown as Stamp,
       assignedAt: row.assignedAt,
       releasedAt: row.releasedAt,
       quarantine: seconds.get(row.id) ?? null,

@@ -15,7 +15,7 @@ import {
 /** Everything that ipbridge knows, and what the IPAMs hold, at one moment. */
 export interface Snapshot {
   events: (BillingEvent & { key: string; status: string })[]
-  services: { id: string; state: ServiceLife; domain: string | null }[]
+  services: ServiceRecord[]
   assignments: AssignmentRecord[]
   operations: {
     id: string
@@ -31,6 +31,14 @@ export interface Snapshot {
   records: { address: Address; space: string; marker: Marker | undefined; ptr: string | undefined }[]
   /** Markers of conflicts that nobody has decided yet. */
   conflicts: ReadonlySet<Marker>
+}
+
+export interface ServiceRecord {
+  id: string
+  state: ServiceLife
+  domain: string | null
+  /** The stamp of its latest creation. */
+  created: Stamp | null
 }
 
 export interface AssignmentRecord {
@@ -120,7 +128,7 @@ function finalStates(snapshot: Snapshot): Violation[] {
       .filter(({ kind, state }) => kind === 'allocate' && ['failed', 'parked', 'cancelled'].includes(state))
       .map(operation => operation.assignment),
   )
-  const wanted = wantedSlots(snapshot.events, snapshot.assignments)
+  const wanted = wantedSlots(snapshot.events, snapshot.assignments, snapshot.services)
   const violations: Violation[] = []
   for (const { id, state } of snapshot.services) {
     const want = wanted.get(id)

@@ -1,5 +1,6 @@
+import type { Address } from './address.ts'
 import type { BillingEvent } from './events.ts'
-import type { AssignmentRecord } from './invariants.ts'
+import type { AssignmentRecord, ServiceRecord } from './invariants.ts'
 import { mainSlot, orderSlot } from './service-state.ts'
 import { isLater, type Stamp } from './stamp.ts'
 import type { ServiceLife } from './states.ts'
@@ -11,93 +12,116 @@ export interface Wanted {
   slots: Set<string>
 }
 
+/** Something that was said of a slot at some time. */
+interface Entitlement {
+  slot: string
+  stamp: Stamp
+  requested: Address | undefined
+}
+
 /**
  * Works out from the whole history what the planner, which sees one event at a time, must have arrived at: a
- * slot is wanted when the latest event that entitles to it is later than all that take it away. Written
- * without the planner's help, so that it can judge it.
+ * slot is wanted when the latest event that entitles to it is later than all that take it away. What people
+ * entered at the desk or imported counts as said when they did it. Written without the planner's help, so that
+ * it can judge it.
  *
  * @param assignments tell which slot had the address that a cancellation names
+ * @returns every service that events speak of
  */
 export function wantedSlots(
   events: readonly BillingEvent[],
   assignments: readonly AssignmentRecord[],
+  services: readonly ServiceRecord[] = [],
 ): Map<string, Wanted> {
-  const services = new Map<string, BillingEvent[]>()
-  for (const event of events) {
-    const service = serviceOf(event)
-    if (service !== undefined) services.set(service, [...(services.get(service) ?? []), event])
-  }
+  const histories = groupBy(events, serviceOf)
+  const owned = groupBy(assignments, a => a.service)
+  const entered = new Map(
+    services.flatMap(({ id, created }) => (byPeople(created) ? [[id, created] as const] : [])),
+  )
   return new Map(
-    [...services].map(([id, history]) => [
-      id,
-      wantedOf(
-        history,
-        assignments.filter(a => a.service === id),
-      ),
-    ]),
+    [...histories].map(([id, history]) => [id, wantedOf(history, owned.get(id) ?? [], entered.get(id))]),
   )
 }
 
-function wantedOf(history: BillingEvent[], assignments: AssignmentRecord[]): Wanted {
-  const deleted = latestOf(history.filter(event => event.type === 'service.deleted'))
-  const creations = history.filter(event => event.type === 'service.created')
-  const living = creations.filter(event => !isLater(deleted, stamp(event)))
-  const slots = new Set<string>()
-  const orders = history.filter(event => event.type === 'ip.ordered' && !isLater(deleted, stamp(event)))
-  for (const { slot } of [...living, ...orders].flatMap(slotsOf)) slots.add(slot)
+function wantedOf(
+  history: BillingEvent[],
+  assignments: AssignmentRecord[],
+  entered: Stamp | undefined,
+): Wanted {
+  const deleted = latestOf(history.filter(event => event.type === 'service.deleted').map(stampOf))
+  const lives = (stamp: Stamp) => isLater(stamp, deleted)
+  const created = history.filter(event => event.type === 'service.created').map(stampOf)
+  const said = [...history.flatMap(entitlements), ...enteredSlots(assignments)].filter(({ stamp }) =>
+    lives(stamp),
+  )
+  const slots = new Set(said.map(({ slot }) => slot))
   for (const slot of [...slots]) {
-    if (isCancelled(slot, history, assignments)) slots.delete(slot)
+    const mine = said.filter(entitlement => entitlement.slot === slot)
+    const had = assignments.filter(a => nameOf(a) === slot && lives(a.entitled))
+    const cancelled = latestOf(history.filter(event => cancels(event, slot, mine, had)).map(stampOf))
+    if (!isLater(latestOf(mine.map(({ stamp }) => stamp)), cancelled)) slots.delete(slot)
   }
-  if (living.length > 0) return { state: 'active', slots }
-  return { state: deleted === undefined ? 'expected' : 'deleted', slots }
+  const isActive = [...created, ...(entered ? [entered] : [])].some(lives)
+  return { state: isActive ? 'active' : deleted === undefined ? 'expected' : 'deleted', slots }
 }
 
-/** Whether a cancellation is later than every event that entitles to the slot. */
-function isCancelled(slot: string, history: BillingEvent[], assignments: AssignmentRecord[]): boolean {
-  const entitling = history.filter(event => slotsOf(event).some(entitled => entitled.slot === slot))
-  const addresses = new Set([
-    ...entitling.flatMap(slotsOf).flatMap(entitled => (entitled.slot === slot ? entitled.requested : [])),
-    ...assignments.filter(a => `${a.slot} IPv${a.family}` === slot).map(a => a.address ?? a.requested),
-  ])
-  const cancelled = history.filter(event => concerns(event, slot, addresses))
-  return isLater(latestOf(cancelled), latestOf(entitling))
-}
-
-function concerns(event: BillingEvent, slot: string, addresses: ReadonlySet<unknown>): boolean {
+/** Whether an event takes the slot away: by its order, or by the address that it had at that time. */
+function cancels(event: BillingEvent, slot: string, said: Entitlement[], had: AssignmentRecord[]): boolean {
   if (event.type !== 'ip.cancelled') return false
   const { order, address } = event.data
-  return order === undefined ? addresses.has(address) : slot.startsWith(`order:${order}/`)
+  if (order !== undefined) return slot.startsWith(`order:${order}/`)
+  const holders = had.filter(a => !isLater(a.entitled, stampOf(event)))
+  const last = latestOf(holders.map(a => a.entitled))
+  const holder = holders.findLast(a => !isLater(last, a.entitled))
+  if (holder) return (holder.address ?? holder.requested) === address
+  return said.some(({ requested }) => requested === address)
 }
 
-/** What an event entitles to, and the address that it wants there and no other. */
-function slotsOf(event: BillingEvent): { slot: string; requested: string | undefined }[] {
+/** The slots that an event entitles its service to. */
+function entitlements(event: BillingEvent): Entitlement[] {
+  const stamp = stampOf(event)
   if (event.type === 'ip.ordered') {
     const { order, family, count, requested } = event.data
-    const named = (n: number) => `${orderSlot(order, n)} ${version(family)}`
-    return Array.from({ length: count }, (_, n) => ({ slot: named(n + 1), requested }))
+    return Array.from({ length: count }, (_, n) => ({
+      slot: `${orderSlot(order, n + 1)} ${version(family)}`,
+      stamp,
+      requested,
+    }))
   }
   if (event.type !== 'service.created') return []
   const counted = { ipv4: 0, ipv6: 0 }
-  return (event.data.addresses ?? [{ family: 'ipv4' as const, count: 1, requested: undefined }]).flatMap(
-    ({ family, count, requested }) =>
-      Array.from({ length: count }, () => {
-        counted[family] += 1
-        return { slot: `${mainSlot(counted[family])} ${version(family)}`, requested }
-      }),
+  return (event.data.addresses ?? [{ family: 'ipv4' as const, count: 1 }]).flatMap(wanted =>
+    Array.from({ length: wanted.count }, () => {
+      counted[wanted.family] += 1
+      const slot = `${mainSlot(counted[wanted.family])} ${version(wanted.family)}`
+      return { slot, stamp, requested: 'requested' in wanted ? wanted.requested : undefined }
+    }),
   )
+}
+
+function enteredSlots(assignments: AssignmentRecord[]): Entitlement[] {
+  return assignments
+    .filter(a => byPeople(a.entitled))
+    .map(a => ({ slot: nameOf(a), stamp: a.entitled, requested: undefined }))
+}
+
+function byPeople(stamp: Stamp | null): stamp is Stamp {
+  return stamp?.s.startsWith('ipbridge:') ?? false
+}
+
+function nameOf({ slot, family }: AssignmentRecord): string {
+  return `${slot} IPv${family}`
 }
 
 function version(family: 'ipv4' | 'ipv6'): string {
   return family === 'ipv6' ? 'IPv6' : 'IPv4'
 }
 
-function latestOf(events: BillingEvent[]): Stamp | undefined {
-  return events
-    .map(stamp)
-    .reduce<Stamp | undefined>((last, next) => (isLater(next, last) ? next : last), undefined)
+function latestOf(stamps: Stamp[]): Stamp | undefined {
+  return stamps.reduce<Stamp | undefined>((last, next) => (isLater(next, last) ? next : last), undefined)
 }
 
-function stamp(event: BillingEvent): Stamp {
+function stampOf(event: BillingEvent): Stamp {
   return {
     t: event.time.getTime(),
     ...(event.sequence === undefined ? {} : { q: event.sequence }),
@@ -107,4 +131,16 @@ function stamp(event: BillingEvent): Stamp {
 
 function serviceOf(event: BillingEvent): string | undefined {
   return event.type === 'service.created' ? event.data.service.id : event.data.service
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string | undefined): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    if (key === undefined) continue
+    const members = groups.get(key)
+    if (members) members.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
 }

@@ -22,7 +22,7 @@ import {
   revoke,
   takenAway,
 } from './slots.ts'
-import { isLater, latest, type Stamp } from './stamp.ts'
+import { isLater, isTakenAway, latest, type Stamp } from './stamp.ts'
 import type { OperationKind } from './states.ts'
 
 /** What an event comes to: the service's next state, in which the new operations stand. */
@@ -67,7 +67,7 @@ function created(before: ServiceState, data: EventData['service.created'], step:
   const { stamp } = step
   const known = before.service
   const freshest = !isLater(known?.created, stamp)
-  const gone = isLater(known?.deleted, stamp)
+  const gone = isTakenAway(stamp, known?.deleted)
   const moves = freshest && known?.server !== undefined && known.server !== data.service.server
   const { guest, ...remains } = known ?? {}
   const service: Service = {
@@ -90,9 +90,10 @@ function created(before: ServiceState, data: EventData['service.created'], step:
   if (moves) state = move(state, known, service, step)
   const wanted = mainSlots(data.addresses)
   const earlier = entitledAssignments(state)
+  const isRenamed = known?.domain !== undefined && known.domain !== service.domain
   for (const slot of wanted) state = entitle(state, slot, step)
   for (const a of earlier.filter(a => !wanted.some(isSlotOf(a)))) {
-    const isNamedAnew = freshest && a.ptrWish === undefined && service.domain !== known?.domain
+    const isNamedAnew = isRenamed && a.ptrWish === undefined
     // A repeated `service.created` is how billing retries a set-up: it gets back every address it has.
     const isTold = freshest && isMainSlot(a.slot)
     if (isTold || isNamedAnew || isStranded(state, a)) state = allocate(state, a.id, step)
@@ -159,19 +160,19 @@ function ptrChanged(before: ServiceState, data: EventData['ptr.changed'], step: 
     return { state: add(known, operation('ptr', step, { payload })), status: 'accepted' }
 
   const aspect = aspectOf.ptr(data.address)
-  if (isLater(known.aspects.get(aspect)?.stamp, stamp) || isLater(known.service.deleted, stamp)) {
+  if (isLater(known.aspects.get(aspect)?.stamp, stamp) || isTakenAway(stamp, known.service.deleted)) {
     return superseded(known, 'ptr', step, payload)
   }
   const aspects = new Map(known.aspects).set(aspect, { stamp, ptr: data.ptr })
   const state = dropPtrs({ ...known, aspects }, data.address, stamp)
   const target = entitledAssignments(state).find(a => (a.address ?? a.requested) === data.address)
-  if (isLater(state.aspects.get(aspectOf.cancelledAddress(data.address))?.stamp, stamp)) {
+  if (isTakenAway(stamp, state.aspects.get(aspectOf.cancelledAddress(data.address))?.stamp)) {
     return superseded(state, 'ptr', step, payload)
   }
   if (target === undefined) {
     return { state: add(state, operation('ptr', step, { payload, state: 'waiting' })), status: 'accepted' }
   }
-  if (isLater(target.ptrStamp, stamp) || isLater(takenAway(state, target), stamp)) {
+  if (isLater(target.ptrStamp, stamp) || isTakenAway(stamp, takenAway(state, target))) {
     return superseded(state, 'ptr', step, payload)
   }
   const renamed = put(state, { ...target, ptrWish: data.ptr ?? '', ptrStamp: stamp })

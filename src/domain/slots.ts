@@ -13,7 +13,7 @@ import {
   orderSlot,
   type ServiceState,
 } from './service-state.ts'
-import { isLater, latest, type Stamp } from './stamp.ts'
+import { isLater, isTakenAway, latest, type Stamp } from './stamp.ts'
 
 /** What a slot shall hold. */
 export interface SlotWish {
@@ -64,7 +64,7 @@ export function takenAway({ service, aspects }: ServiceState, slot: SlotWish): S
  */
 export function entitle(state: ServiceState, slot: SlotWish, step: Step): ServiceState {
   const taken = takenAway(state, slot)
-  if (taken && isLater(taken, step.stamp)) {
+  if (taken && isTakenAway(step.stamp, taken)) {
     return slot.requested === undefined ? state : dropPtrs(state, slot.requested, taken)
   }
   const existing = entitledAssignments(state).find(a => isSlotOf(a)(slot))
@@ -106,7 +106,7 @@ function newAssignment(state: ServiceState, slot: SlotWish, step: Step): Assignm
 /** A PTR change that overtook the event which entitles to the address that it names. */
 function ptrChangedBefore(state: ServiceState, slot: SlotWish, step: Step): Aspect | undefined {
   const changed = slot.requested && state.aspects.get(aspectOf.ptr(slot.requested))
-  if (!changed || isLater(takenAway(state, slot), changed.stamp)) return undefined
+  if (!changed || isTakenAway(changed.stamp, takenAway(state, slot))) return undefined
   return slot.ptr === undefined || isLater(changed.stamp, step.stamp) ? changed : undefined
 }
 

@@ -25,6 +25,14 @@ export function isLater(a: Stamp | undefined, b: Stamp | undefined): boolean {
   return a !== undefined && (b === undefined || compareStamps(a, b) > 0)
 }
 
+/**
+ * Whether what was given was taken away afterwards. Of a gift and a taking in the same moment the taking is the
+ * later one, since only what was given can be taken: many billing cores tell the time to the second.
+ */
+export function isTakenAway(given: Stamp, taken: Stamp | undefined): boolean {
+  return taken !== undefined && !isLater(given, taken)
+}
+
 export function latest(a: Stamp, b: Stamp | undefined): Stamp {
   return b !== undefined && isLater(b, a) ? b : a
 }
