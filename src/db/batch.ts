@@ -1,9 +1,12 @@
+import { isContention, isDatabaseDown } from './client.ts'
+
 /**
  * Turns many concurrent calls into few: while one batch is under way, whatever arrives is collected for the
  * next. No timer is involved, so a lone call never waits, and the busier it gets the larger the batches are.
  *
  * When a batch fails and has more than one item, the items are run one by one, so that only the one that is
- * at fault sees the error. `run` must therefore be all or nothing.
+ * at fault sees the error; but not where the database is away, which all of them hear at once. `run` must
+ * therefore be all or nothing.
  *
  * @param run gives one result for each item, in order
  * @param options.size the most items in a batch
@@ -44,8 +47,9 @@ export function batched<Item, Result>(
         call.resolve(results[index] as Result)
       })
     } catch (error) {
-      if (calls.length === 1) calls[0]?.reject(error)
-      else for (const call of calls) await runBatch([call])
+      const isAway = isDatabaseDown(error) && !isContention(error)
+      if (calls.length > 1 && !isAway) for (const call of calls) await runBatch([call])
+      else for (const call of calls) call.reject(error)
     }
   }
 

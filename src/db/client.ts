@@ -47,13 +47,21 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   )
 }
 
-/** SQLSTATEs after which the same statement may well succeed: lost connections, restarts, deadlocks. */
-const passing = /^(08|53|57P|40001|40P01|55P03)/
+/** SQLSTATEs of serialization failures, deadlocks and locks that were not to be had. */
+const contention = /^(40001|40P01|55P03)$/
+
+/** SQLSTATEs of lost connections, full servers and restarts. */
+const away = /^(08|53|57P)/
+
+/** Whether other statements got in the way of this one, which may well succeed at once when it is repeated. */
+export function isContention(error: unknown): boolean {
+  return contention.test(sqlState(error) ?? '')
+}
 
 /** Whether the database is away or overloaded, rather than the statement wrong. */
 export function isDatabaseDown(error: unknown): boolean {
   const state = sqlState(error)
-  if (state !== undefined) return passing.test(state)
+  if (state !== undefined) return away.test(state) || contention.test(state)
   const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
   return /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOENT|terminat|Connection|connect|timeout|Can't reach|P1001|P1017|P2024|P2028/.test(
     text,

@@ -1,4 +1,5 @@
 import type { Aspect, Assignment, OpenOperation, Service, ServiceState } from '../domain/service-state.ts'
+import { sameStamp } from '../domain/stamp.ts'
 import { isTerminal } from '../domain/states.ts'
 import type { Queryable } from './client.ts'
 
@@ -81,12 +82,15 @@ export async function saveChanges(tx: Queryable, changes: Changes): Promise<void
   const perService = changes.services.map(({ before, after }) => {
     const owner = after.service?.id
     return {
-      assignments: changed(before.assignments, after.assignments).map(item => ({ ...item, owner })),
+      assignments: changed(before.assignments, after.assignments).map(item => ({
+        ...item,
+        owner,
+        isNamed: isNamed(before.assignments, item),
+      })),
       operations: changed(before.operations, after.operations).map(item => ({ ...item, owner })),
       aspects: [...after.aspects]
         .filter(([name, aspect]) => before.aspects.get(name) !== aspect)
         .map(([name, aspect]) => ({ owner, name, ...aspect })),
-      line: after.operations,
     }
   })
   const assignments = perService.flatMap(change => change.assignments)
@@ -114,6 +118,12 @@ export async function saveChanges(tx: Queryable, changes: Changes): Promise<void
 
 type Tagged<T> = T & { isNew: boolean }
 const isNew = (item: { isNew: boolean }) => item.isNew
+
+/** Whether the planner had something to say about the name. */
+function isNamed(before: readonly Assignment[], { id, ptrWish, ptrStamp }: Assignment): boolean {
+  const known = before.find(a => a.id === id)
+  return known?.ptrWish !== ptrWish || !sameStamp(known?.ptrStamp, ptrStamp)
+}
 
 /** The items that are not the very same objects as before: the planner never changes one in place. */
 function changed<T extends { id: string }>(before: readonly T[], after: readonly T[]): Tagged<T>[] {
@@ -160,15 +170,23 @@ async function insertAssignments(tx: Queryable, assignments: Owned<Assignment>[]
       pool text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb)`
 }
 
-/** Only what the planner decides: state and address belong to the workers, but for the start of a release. */
-async function updateAssignments(tx: Queryable, assignments: Owned<Assignment>[]): Promise<void> {
+/**
+ * Only what the planner decided: state and address belong to the workers, but for the start of a release, and
+ * a worker may have found a PTR change's address while the planner thought of something else.
+ */
+async function updateAssignments(
+  tx: Queryable,
+  assignments: (Owned<Assignment> & { isNamed: boolean })[],
+): Promise<void> {
   if (assignments.length === 0) return
   await tx.$executeRaw`
     update assignment a
     set state = case when i.state = 'releasing' then 'releasing' else a.state end,
-        ptr_wish = i."ptrWish", ptr_stamp = i."ptrStamp", entitled = i.entitled, licence = i.licence, held = i.held
+        ptr_wish = case when i."isNamed" then i."ptrWish" else a.ptr_wish end,
+        ptr_stamp = case when i."isNamed" then i."ptrStamp" else a.ptr_stamp end,
+        entitled = i.entitled, licence = i.licence, held = i.held
     from jsonb_to_recordset(${JSON.stringify(assignments)}::jsonb) as i (
-      id uuid, state text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb, licence boolean, held boolean)
+      id uuid, state text, "ptrWish" text, "ptrStamp" jsonb, "isNamed" boolean, entitled jsonb, licence boolean, held boolean)
     where a.id = i.id`
 }
 
@@ -185,13 +203,15 @@ async function upsertAspects(
     on conflict (service_id, name) do update set stamp = excluded.stamp, value = excluded.value`
 }
 
+/** In one order for everybody, so that two that insert the same events wait for each other and do not deadlock. */
 async function insertEvents(tx: Queryable, events: StoredEvent[]): Promise<void> {
   if (events.length === 0) return
   await tx.$executeRaw`
     insert into event (id, source, event_id, type, status, time, sequence, data, body_hash, via)
     select i.id, i.source, i.event_id, i.type, i.status, i.time, i.sequence, i.data, i.body_hash, i.via
     from jsonb_to_recordset(${JSON.stringify(events)}::jsonb) as i (
-      id uuid, source text, event_id text, type text, status text, time timestamptz, sequence text, data jsonb, body_hash text, via text)`
+      id uuid, source text, event_id text, type text, status text, time timestamptz, sequence text, data jsonb, body_hash text, via text)
+    order by i.source, i.event_id`
 }
 
 /** In the order in which they stand, which becomes the order of their service. */

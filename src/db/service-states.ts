@@ -16,14 +16,17 @@ import type { Queryable } from './client.ts'
  * @returns only the services that have a row
  */
 export async function loadServiceStates(tx: Queryable, ids: string[]): Promise<Map<string, ServiceState>> {
+  // First the locks, for which it may have to wait: what it then reads is how things stand afterwards. In one
+  // statement the service would be the new one, but joined to what it was joined to before.
+  const locked = await tx.$queryRaw<{ id: string }[]>`
+    select id from service where id = any (${ids}::text[]) order by id for no key update`
+  if (locked.length === 0) return new Map()
+  const known = locked.map(({ id }) => id)
   const services = await tx.$queryRaw<ServiceRow[]>`
     select s.id, s.state, s.kind, s.client, s.domain, v.name as server, s.guest, s.setup,
       s.created_stamp as created, s.deleted_stamp as deleted
     from service s left join server v on v.id = s.server_id
-    where s.id = any (${ids}::text[]) order by s.id
-    for no key update of s`
-  if (services.length === 0) return new Map()
-  const known = services.map(service => service.id)
+    where s.id = any (${known}::text[])`
   const assignments = await tx.$queryRaw<AssignmentRow[]>`
     select a.service_id, a.id, a.slot, a.family, a.state, a.address, a.requested, a.pool, a.licence, a.held,
       a.ptr_wish as "ptrWish", a.ptr_stamp as "ptrStamp", a.entitled

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import stringify from 'safe-stable-stringify'
 import type { Clock } from '../clock.ts'
 import { batched } from '../db/batch.ts'
-import { type Db, isUniqueViolation, type Transaction } from '../db/client.ts'
+import { type Db, isContention, isUniqueViolation, type Transaction } from '../db/client.ts'
 import { newId } from '../db/ids.ts'
 import {
   type Changes,
@@ -44,7 +44,7 @@ export interface Intake {
 /** Larger batches get a transaction of their own; smaller ones that come at the same time share one. */
 const shareUpTo = 20
 
-/** Two intakes that meet the same new service at the same moment: one of them tries again. */
+/** Of intakes that meet the same new service or event at the same moment, all but one try again. */
 const mostTries = 5
 
 interface Submission {
@@ -64,13 +64,19 @@ export function createIntake(options: {
   const shared = batched((submissions: Submission[]) => take(submissions), { size: 50, parallel: 2 })
 
   async function take(submissions: Submission[]): Promise<(Receipt[] | IpbridgeError)[]> {
+    const { results, announcements } = await storeAtLast(submissions)
+    // From here on everything is stored, and nothing may say otherwise.
+    await announce(announcements).catch(() => undefined)
+    return results
+  }
+
+  async function storeAtLast(submissions: Submission[]) {
     for (let tries = 1; ; tries++) {
       try {
-        const { results, announcements } = await db.$transaction(tx => store(tx, submissions))
-        await announce(announcements)
-        return results
+        return await db.$transaction(tx => store(tx, submissions))
       } catch (error) {
-        if (!isUniqueViolation(error) || tries === mostTries) throw error
+        const mayPass = isUniqueViolation(error) || isContention(error)
+        if (!mayPass || tries === mostTries) throw error
       }
     }
   }
@@ -91,7 +97,19 @@ function parseAll(inputs: readonly unknown[], now: Date): BillingEvent[] {
     'faults' in result ? at(result.faults, index, inputs.length) : [],
   )
   if (faults.length > 0) throw invalidEvent(faults)
-  return parsed.flatMap(result => ('event' in result ? result.event : []))
+  return inOrder(parsed.flatMap(result => ('event' in result ? result.event : [])))
+}
+
+/** Events that do not say when they happened happened in the order in which they stand: each a little later. */
+function inOrder(events: BillingEvent[]): BillingEvent[] {
+  const counts = new Map<string | undefined, number>()
+  return events.map(event => {
+    if (!event.undated) return event
+    const service = serviceOf(event, new Map())
+    const before = counts.get(service) ?? 0
+    counts.set(service, before + 1)
+    return { ...event, time: new Date(event.time.getTime() + before) }
+  })
 }
 
 /** In a batch, a fault says in which event it is. */
