@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { IpbridgeError } from './errors.ts'
@@ -31,12 +32,18 @@ const environment = z.object({
       'takes redis://host:6379, rediss://…, redis+sentinel://host:26379,host:26379/master-name or redis+cluster://host:6379,host:6379',
     )
     .optional(),
-  IPBRIDGE_DATA_DIR: z.string().min(1, 'takes the path of a folder').default('.data'),
+  IPBRIDGE_DATA_DIR: z
+    .string()
+    .regex(/^[^\0]+$/, 'takes the path of a folder')
+    .default('.data'),
   IPBRIDGE_SECRET: z
     .string()
     .refine(isSecret, `takes 32 bytes in base64, or several such keys separated by commas; ${secretHelp}`)
     .optional(),
-  HOST: z.string().min(1, 'takes an address or host name to listen on').default('127.0.0.1'),
+  HOST: z
+    .string()
+    .refine(isHost, 'takes an address or host name to listen on, such as 127.0.0.1, :: or localhost')
+    .default('127.0.0.1'),
   PORT: z
     .string()
     .refine(text => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, 'takes a port number from 0 to 65535')
@@ -86,20 +93,30 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
 
 /** Keys in base64, separated by commas. */
 export function readSecrets(text: string): Buffer[] {
+  return partsOf(text).map(part => Buffer.from(part, 'base64'))
+}
+
+function partsOf(text: string): string[] {
   return text
     .split(',')
     .map(part => part.trim())
     .filter(part => part !== '')
-    .map(part => Buffer.from(part, 'base64'))
 }
 
+/** 32 bytes in base64: Buffer would pass over what is not, and make a key of what is left. */
+const key = /^[A-Za-z0-9+/_-]{43}=?$/
+
 function isSecret(text: string): boolean {
-  const keys = readSecrets(text)
-  return keys.length > 0 && keys.every(key => key.length === 32)
+  const keys = partsOf(text)
+  return keys.length > 0 && keys.every(part => key.test(part))
 }
 
 function isPostgresUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\/\S+/.test(text) && URL.canParse(text)
+  return /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text)
+}
+
+function isHost(text: string): boolean {
+  return isIP(text) !== 0 || /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?$/.test(text)
 }
 
 function isRedisUrl(text: string): boolean {

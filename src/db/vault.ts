@@ -43,7 +43,9 @@ export function createVault(keys: readonly Buffer[]): Vault {
         )
       }
       try {
-        const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'))
+        const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), {
+          authTagLength: 16,
+        })
           .setAAD(Buffer.from(place))
           .setAuthTag(Buffer.from(tag, 'base64url'))
         return decipher.update(Buffer.from(text, 'base64url'), undefined, 'utf8') + decipher.final('utf8')

@@ -29,22 +29,23 @@ export function parseRedisUrl(text: string): RedisTarget | undefined {
   const nodes = hosts.split(',').map(host => parseNode(host, mode === 'sentinel' ? 26_379 : 6379))
   const parts = path.split('/').filter(part => part !== '')
   const master = mode === 'sentinel' ? parts.shift() : undefined
-  const db = Number(parts.shift() ?? '0')
+  const db = parts.shift() ?? '0'
+  const who = credentials(login)
   const wellFormed =
     nodes.every(node => node !== undefined) &&
-    Number.isInteger(db) &&
+    /^\d{1,5}$/.test(db) &&
     parts.length === 0 &&
     (mode !== 'sentinel' || master !== undefined) &&
-    (mode !== 'cluster' || db === 0) &&
+    (mode !== 'cluster' || Number(db) === 0) &&
     (mode !== 'single' || nodes.length === 1)
-  if (!wellFormed) return undefined
+  if (!wellFormed || who === undefined) return undefined
   const name = prefix ?? 'bull'
   return {
     mode: mode as RedisTarget['mode'],
     nodes: nodes.filter(node => node !== undefined),
     tls: scheme === 'rediss',
-    ...credentials(login),
-    db,
+    ...who,
+    db: Number(db),
     ...(master === undefined ? {} : { master }),
     // In a cluster all keys of a queue must live in one hash slot.
     prefix: mode === 'cluster' ? `{${name}}` : name,
@@ -53,14 +54,26 @@ export function parseRedisUrl(text: string): RedisTarget | undefined {
 
 function parseNode(text: string, defaultPort: number): { host: string; port: number } | undefined {
   const match = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(text)
-  if (!match?.[1]) return undefined
-  return { host: match[1].replace(/^\[|\]$/g, ''), port: Number(match[2] ?? defaultPort) }
+  const port = Number(match?.[2] ?? defaultPort)
+  if (!match?.[1] || port < 1 || port > 65_535) return undefined
+  return { host: match[1].replace(/^\[|\]$/g, ''), port }
 }
 
-function credentials(login: string | undefined): { username?: string; password?: string } {
-  if (login === undefined || login === '') return {}
-  const [username = '', ...rest] = login.split(':')
-  if (rest.length === 0) return { password: decodeURIComponent(username) }
-  const password = decodeURIComponent(rest.join(':'))
-  return username === '' ? { password } : { username: decodeURIComponent(username), password }
+/** @returns undefined where a `%` is not followed by what it stands for */
+function credentials(login = ''): { username?: string; password?: string } | undefined {
+  if (login === '') return {}
+  const parts = login.split(':').map(decoded)
+  if (parts.includes(undefined)) return undefined
+  const [first = '', ...rest] = parts
+  if (rest.length === 0) return { password: first }
+  const password = rest.join(':')
+  return first === '' ? { password } : { username: first, password }
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
