@@ -14,7 +14,8 @@ const random = seeded(20250303)
 /** What arrives when: an event, or the text of a line that is to be refused. */
 const arrivals = []
 
-const words = `amber anchor aspen atlas basil beacon birch breeze canyon cedar cinder clover cobalt comet copper coral
+const words =
+  `amber anchor aspen atlas basil beacon birch breeze canyon cedar cinder clover cobalt comet copper coral
   crescent delta ember falcon fern fjord flint garnet glacier granite harbour hazel heron indigo iris ivory jasper
   juniper kestrel lagoon lantern lark linden lotus magnet maple marble meadow mesa mosaic nectar nimbus oasis ocean
   olive onyx orbit orchid otter pebble pepper pine pixel plum prairie quarry quartz quill raven reef ridge river rowan

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor/command.ts'
 import { addEventCommand } from './event.ts'
 import { addLedgerCommands } from './ledger.ts'
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     .helpCommand(true)
   addRunCommands(program)
   addMigrateCommand(program)
+  addDemoCommand(program)
   addDoctorCommand(program)
   addEventCommand(program)
   addPlaceCommands(program)
