@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
-import type { App, WorkerOptions } from '../app.ts'
+import type { App, AppOptions, WorkerOptions } from '../app.ts'
 import { loadConfig } from '../config.ts'
 import { type OperationKind, operationKinds } from '../domain/states.ts'
 import { exitCodes } from './failure.ts'
@@ -54,24 +54,29 @@ On an empty database it makes an admin token and prints it, this once.`,
       `limit it to some kinds of operations: ${operationKinds.join(', ')}`,
       parseKinds,
     )
+    .option('--concurrency <number>', 'how many operations of each kind at once (default: 100)', parseCount)
     .option(
-      '--concurrency <number>',
-      'how many operations of each kind at once (default: 100)',
-      parseConcurrency,
+      '--lease <seconds>',
+      'how long the operations of a worker that died stay its own (default: 30)',
+      parseCount,
     )
-    .action((options: WorkerOptions) =>
-      stay(async app => {
-        const end = app.work(options)
-        app.log.info({ kinds: options.only ?? operationKinds, version }, 'the worker works')
-        return { end }
-      }),
+    .action(({ lease, ...options }: WorkerOptions & { lease?: number }) =>
+      stay(
+        async app => {
+          const end = app.work(options)
+          app.log.info({ kinds: options.only ?? operationKinds, version }, 'the worker works')
+          return { end }
+        },
+        lease === undefined ? {} : { leaseSeconds: lease },
+      ),
     )
 }
 
 /** Runs until SIGTERM or SIGINT, then ends in order and in bounded time. A second signal ends it at once. */
-async function stay(duty: Duty): Promise<void> {
+async function stay(duty: Duty, options: AppOptions = {}): Promise<void> {
   const stop = listenForStop()
-  const app = await openApp(loadConfig(process.env))
+  const config = loadConfig(process.env)
+  const app = await openApp(config, config.logLevel, options)
   try {
     await requireMigrations(app)
     const { end } = await duty(app)
@@ -117,7 +122,7 @@ function parseKinds(text: string): OperationKind[] {
   return kinds as OperationKind[]
 }
 
-function parseConcurrency(text: string): number {
+function parseCount(text: string): number {
   if (/^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 1_000) return Number(text)
   throw new InvalidArgumentError('It takes a whole number from 1 to 1000.')
 }

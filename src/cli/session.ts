@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os'
-import type { App } from '../app.ts'
+import type { App, AppOptions } from '../app.ts'
 import { type Config, loadConfig } from '../config.ts'
 import type { Actor } from '../desk/actor.ts'
 import { IpbridgeError } from '../errors.ts'
@@ -45,9 +45,13 @@ export async function withApp<T>(
 }
 
 /** Builds ipbridge. Loaded only now, because reading all of it takes most of a second. */
-export async function openApp(config: Config, logLevel = config.logLevel): Promise<App> {
+export async function openApp(
+  config: Config,
+  logLevel = config.logLevel,
+  options: AppOptions = {},
+): Promise<App> {
   const { createApp } = await import('../app.ts')
-  return createApp(config, createLog(logLevel))
+  return createApp(config, createLog(logLevel), options)
 }
 
 /**
