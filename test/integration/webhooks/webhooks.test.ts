@@ -59,6 +59,9 @@ describe.skipIf(queueMissing)('A webhook', () => {
   it('hears only of the types that it asked for', async () => {
     await app.desk.webhooks.change(admin, name, { types: ['address.released'] })
     await create('w3')
+    await until('w3 has its address', async () =>
+      (await app.desk.services.show(admin, 'w3')).addresses.some(({ state }) => state === 'active'),
+    )
     await app.intake.accept([events.deleted('w3')], 'api')
     await arrived(1)
     expect(receiver.received.map(({ event }) => event.type)).toEqual(['address.released'])
