@@ -69,13 +69,14 @@ function created(before: ServiceState, data: EventData['service.created'], step:
   const freshest = !isLater(known?.created, stamp)
   const gone = isTakenAway(stamp, known?.deleted)
   const moves = freshest && known?.server !== undefined && known.server !== data.service.server
+  // What it is called on one server says nothing on another, and its guest does not outlive it.
+  const isElsewhere = moves || known?.state === 'deleted'
   const { guest, ...remains } = known ?? {}
   const service: Service = {
     ...(freshest || known === undefined
       ? {
           ...remains,
-          // What it is called on one server says nothing on another.
-          ...(guest === undefined || moves ? {} : { guest }),
+          ...(guest === undefined || isElsewhere ? {} : { guest }),
           ...data.service,
           setup: data.service.setup ?? {},
         }

@@ -9,8 +9,10 @@ import {
   licenceKind,
   mainSlot,
   type OpenOperation,
+  type OperationPayload,
   orderOf,
   orderSlot,
+  type Service,
   type ServiceState,
 } from './service-state.ts'
 import { isLater, isTakenAway, latest, type Stamp } from './stamp.ts'
@@ -141,12 +143,20 @@ export function revoke(state: ServiceState, concerns: (a: Assignment) => boolean
   }
   const assignments = state.assignments.map(a => (ids.has(a.id) ? { ...a, state: 'releasing' as const } : a))
   next = { ...next, assignments }
-  for (const { id } of leaving) next = add(next, operation('release', step, { assignmentId: id }))
+  const payload = placeOf(state.service)
+  for (const { id } of leaving) next = add(next, operation('release', step, { assignmentId: id, payload }))
   for (const assignment of later) {
     next = isOver ? startOver(next, assignment, step) : withoutOldName(next, assignment, step)
   }
   // An accepted event always leaves an operation to look at, even when there was nothing to take away.
   return leaving.length > 0 ? next : add(next, operation('release', step))
+}
+
+/** Where an address has to be taken off, wherever its service is by the time that this is done. */
+function placeOf(service: Service | undefined): OperationPayload {
+  if (service?.server === undefined) return {}
+  const { server, guest } = service
+  return { leaves: { server, ...(guest === undefined ? {} : { guest }) } }
 }
 
 /**
