@@ -1,4 +1,5 @@
 import { type ErrorCode, IpbridgeError } from '../errors.ts'
+import { shown } from './output.ts'
 
 /** What the program's exit codes mean: a contract. */
 export const exitCodes = { done: 0, failed: 1, wrongUse: 2, differences: 3 } as const
@@ -41,7 +42,10 @@ function describe({ code, message, faults = [] }: IpbridgeError): string {
     .filter(fault => !message.includes(fault.message))
     .map(fault => `  ${fault.pointer.slice(1).replaceAll('/', '.')} ${fault.message}`)
   const next = advice[code] === undefined ? [] : [`  what to do: ${advice[code]}`]
-  return [`ipbridge: ${code}: ${message}`, ...details, ...next].join('\n')
+  return [`ipbridge: ${code}: ${message}`, ...details, ...next]
+    .flatMap(text => text.split('\n'))
+    .map(shown)
+    .join('\n')
 }
 
 /** Makes one of our errors out of whatever a command threw. */

@@ -1,7 +1,8 @@
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor/command.ts'
 import { addEventCommand } from './event.ts'
+import { exitCodes, tellFailure } from './failure.ts'
 import { addLedgerCommands } from './ledger.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPeopleCommands } from './people.ts'
@@ -13,8 +14,25 @@ import { addSimulateCommand } from './simulate.ts'
 import { version } from './version.ts'
 import { addWebhookCommands } from './webhooks.ts'
 
+/**
+ * Runs one command to its end. What went wrong is told on standard error, in words.
+ * @param args without the names of the interpreter and the program
+ * @returns the exit code
+ */
+export async function runProgram(args: string[]): Promise<number> {
+  process.exitCode = exitCodes.done
+  try {
+    await createProgram().parseAsync(args, { from: 'user' })
+    return Number(process.exitCode)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return await tellFailure(error)
+    // Commander has told the user already, or has printed the help that was asked for.
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUse
+  }
+}
+
 /** The command line. It starts things and shows what they say; what they do is in the desk. */
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command('ipbridge')
     .description('Joins billing to IP address management: events become addresses.')
     .version(version)
