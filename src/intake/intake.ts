@@ -214,11 +214,13 @@ function unknownServer(event: BillingEvent, servers: ReadonlyMap<string, ServerG
   }))
 }
 
-/** Only the first open operation of a service is announced; each one that ends announces the next. */
+/**
+ * Of the new operations of a service only the first is announced; each one that ends announces the next. It is
+ * announced even where others are before it: they may end before they can see what we are about to store.
+ */
 function firstInLine(state: ServiceState, causes: ReadonlyMap<string, string>): Announcement[] {
-  const first = state.operations.find(({ state }) => state === 'queued' || state === 'running')
-  const isNew = first?.state === 'queued' && causes.has(first.eventId)
-  return isNew ? [{ id: first.id, kind: first.kind, epoch: 0 }] : []
+  const first = state.operations.find(({ state, eventId }) => state === 'queued' && causes.has(eventId))
+  return first ? [{ id: first.id, kind: first.kind, epoch: 0 }] : []
 }
 
 function keyOf(source: string, id: string): string {
