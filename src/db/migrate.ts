@@ -44,45 +44,51 @@ export async function readMigrations(): Promise<Migration[]> {
  * Brings the database up to date: all pending migrations in one transaction, so that it is never half
  * migrated, behind a lock, so that any number of starters may try at once.
  *
+ * @param migrations default: those that come with this version
  * @returns the names of those that were applied now
  * @throws invalid_configuration where an applied migration was changed afterwards
  */
-export async function migrate(url: string): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'ipbridge migrate' })
-  await client.connect()
-  try {
+export async function migrate(url: string, migrations?: Migration[]): Promise<string[]> {
+  const known = migrations ?? (await readMigrations())
+  return connected(url, 'ipbridge migrate', async client => {
     await client.query('begin')
     await client.query('select pg_advisory_xact_lock($1)', [prismaLock])
     await client.query(bookOfMigrations)
-    const pending = await pendingMigrations(client)
+    const pending = await pendingOf(known, client)
     for (const migration of pending) await apply(client, migration)
     await client.query('commit')
     return pending.map(migration => migration.name)
-  } finally {
-    // Ending the connection also rolls back what was not committed.
-    await client.end()
-  }
+  })
 }
 
 /** The migrations that the database still lacks. Changes nothing; every one of them where there is no ledger. */
 export async function pendingAt(url: string): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'ipbridge doctor' })
+  const migrations = await readMigrations()
+  return connected(url, 'ipbridge doctor', async client => {
+    const book = await client.query(`select to_regclass('_prisma_migrations') is not null as there`)
+    const pending = book.rows[0].there ? await pendingOf(migrations, client) : migrations
+    return pending.map(migration => migration.name)
+  })
+}
+
+/** Does something on a connection of its own. Its end also rolls back what was not committed. */
+async function connected<T>(url: string, name: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, application_name: name })
+  // A connection that breaks fails the query that waits for it; unheard, it would also end the process.
+  client.on('error', () => undefined)
   await client.connect()
   try {
-    const book = await client.query(`select to_regclass('_prisma_migrations') is not null as there`)
-    const pending = book.rows[0].there ? await pendingMigrations(client) : await readMigrations()
-    return pending.map(migration => migration.name)
+    return await work(client)
   } finally {
     await client.end()
   }
 }
 
-async function pendingMigrations(client: pg.Client): Promise<Migration[]> {
+async function pendingOf(migrations: Migration[], client: pg.Client): Promise<Migration[]> {
   const { rows } = await client.query<{ migration_name: string; checksum: string }>(
     'select migration_name, checksum from _prisma_migrations where finished_at is not null and rolled_back_at is null',
   )
   const applied = new Map(rows.map(row => [row.migration_name, row.checksum]))
-  const migrations = await readMigrations()
   const changed = migrations.find(({ name, checksum }) => applied.has(name) && applied.get(name) !== checksum)
   if (changed) {
     throw new IpbridgeError(
