@@ -24,7 +24,7 @@ export async function intake(stage: Stage, count: number) {
   const post = (body: string) => send({ port, token, agent, body })
   try {
     await untilUp(port)
-    await rate(500, 1, 'warm', post)
+    await rate(500, 1, 'http-warm', post)
     const singlePerSecond = await rate(count, 1, 'single', post)
     const batchPerSecond = await rate(count * 4, 100, 'batch', post)
     return { singlePerSecond, batchPerSecond }

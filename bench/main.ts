@@ -7,7 +7,7 @@ import { parseRedisUrl } from '../src/queue/redis-url.ts'
 import { endToEnd } from './end-to-end.ts'
 import { intake } from './intake.ts'
 import { nextFree } from './next-free.ts'
-import { queueNoop } from './queue-noop.ts'
+import { queueNoop, untilConnected } from './queue-noop.ts'
 import { printReport } from './report.ts'
 import { sqlLimit } from './sql-limit.ts'
 import { peakMemoryMb, type Stage, setStage } from './stage.ts'
@@ -78,7 +78,7 @@ async function describe(stage: Stage, db: ReturnType<typeof openDatabase>) {
   const config = loadConfig(stage.env)
   const redis = config.redisUrl === undefined ? undefined : parseRedisUrl(config.redisUrl)
   const queues = openQueues({ redis, databaseUrl: stage.databaseUrl, log: createLog('silent') })
-  await queues.queue('bench-noop').waitUntilReady()
+  await untilConnected(queues)
   const info = (await queues.redis?.info('server')) ?? ''
   await queues.close()
   const [row] = await db.$queryRaw<{ version: string; fsync: string; commit: string }[]>`

@@ -12,12 +12,12 @@ export interface Latency {
 }
 
 const cases = [
-  { pool: '/16', cidr: '10.16.0.0/16', used: 0 },
-  { pool: '/16', cidr: '10.17.0.0/16', used: 1_000 },
-  { pool: '/16', cidr: '10.18.0.0/16', used: 10_000 },
-  { pool: '/16', cidr: '10.19.0.0/16', used: 30_000 },
-  { pool: '/16', cidr: '10.20.0.0/16', used: 60_000 },
-  { pool: '/16, 1,000 fragments', cidr: '10.21.0.0/16', used: 2_000, fragments: 1_000 },
+  { pool: '/16', cidr: '13.16.0.0/16', used: 0 },
+  { pool: '/16', cidr: '13.17.0.0/16', used: 1_000 },
+  { pool: '/16', cidr: '13.18.0.0/16', used: 10_000 },
+  { pool: '/16', cidr: '13.19.0.0/16', used: 30_000 },
+  { pool: '/16', cidr: '13.20.0.0/16', used: 60_000 },
+  { pool: '/16, 1,000 fragments', cidr: '13.21.0.0/16', used: 2_000, fragments: 1_000 },
   { pool: '/8', cidr: '11.0.0.0/8', used: 0 },
   { pool: '/8', cidr: '12.0.0.0/8', used: 1_000_000 },
   { pool: 'IPv6 /48', cidr: '2001:db8:1::/48', used: 0 },

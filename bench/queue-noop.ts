@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadConfig } from '../src/config.ts'
 import { createLog } from '../src/log.ts'
-import { openQueues } from '../src/queue/backend.ts'
+import { openQueues, type QueueBackend } from '../src/queue/backend.ts'
 import { parseRedisUrl } from '../src/queue/redis-url.ts'
 import type { Stage } from './stage.ts'
 
@@ -10,7 +11,7 @@ export async function queueNoop(stage: Stage, count: number, concurrency: number
   const redis = config.redisUrl === undefined ? undefined : parseRedisUrl(config.redisUrl)
   const queues = openQueues({ redis, databaseUrl: stage.databaseUrl, log: createLog('warn') })
   const queue = queues.queue('bench-noop')
-  await queue.waitUntilReady()
+  await untilConnected(queues)
   for (let first = 0; first < count; first += 500) {
     await queue.addBulk(
       Array.from({ length: 500 }, (_, n) => ({
@@ -35,4 +36,17 @@ export async function queueNoop(stage: Stage, count: number, concurrency: number
   await queue.obliterate({ force: true })
   await queues.close()
   return { perSecond: Math.round(count / seconds), count }
+}
+
+/** A producer fails fast, also while its first connection is still being made. */
+export async function untilConnected(queues: QueueBackend): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const answers = await queues.ping().then(
+      () => true,
+      () => false,
+    )
+    if (answers) return
+    await sleep(50)
+  }
+  throw new Error('the queue did not answer within ten seconds')
 }
