@@ -28,13 +28,13 @@ export function createAccounts<A extends Account>(initial: readonly A[]): Accoun
   }
 }
 
-/** Whether an account may use `authinfo` from a network address. */
-export function mayUseApi({ apiFrom }: Account, remote: string): boolean {
-  if (apiFrom === undefined) return true
+/** Whether a network address is on a list of addresses, `a-b` and networks. No list: everyone is. */
+export function isFrom(list: readonly string[] | undefined, remote: string): boolean {
+  if (list === undefined) return true
   const key = parseKey(remote.replace(/^::ffff:/, ''))
   return (
     key !== undefined &&
-    apiFrom.some(text => {
+    list.some(text => {
       const range = parseRange(text)
       return range !== undefined && contains(range, key)
     })

@@ -4,7 +4,7 @@ import { refusalSchema } from './panel-error.ts'
 
 /** Which requests, and how often. Everything that is left out matches. */
 const aim = {
-  func: z.string().optional(),
+  func: z.union([z.string(), z.array(z.string())]).optional(),
   /** Only (or never) what submits a form. */
   submit: z.boolean().optional(),
   /** Only (or never) what makes something new: a submit without `elid`. */
@@ -124,7 +124,7 @@ function matches(fault: Fault, { func, params, user }: Target): boolean {
   const submit = isSubmit(params)
   const create = submit && (params.get('elid') ?? '') === ''
   return (
-    (fault.func === undefined || fault.func === func) &&
+    (fault.func === undefined || [fault.func].flat().includes(func)) &&
     (fault.submit === undefined || fault.submit === submit) &&
     (fault.create === undefined || fault.create === create) &&
     (fault.user === undefined || fault.user === user) &&

@@ -16,7 +16,8 @@ export function toJson(root: Element, oneRow: OneRow): Json {
 }
 
 function convert({ attributes, text, children }: Element, oneRow: OneRow): Json {
-  const object: Json = {}
+  // Without a prototype: names such as `constructor` are names like others.
+  const object: Json = Object.create(null)
   for (const key in attributes) object[`$${key}`] = attributes[key]
   if (text !== '') object['$'] = text
   for (const one of children) {

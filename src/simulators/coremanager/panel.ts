@@ -10,6 +10,8 @@ export interface Account {
   level: number
   /** From where `authinfo` is accepted: addresses, `a-b`, networks. Default: everywhere. */
   apiFrom?: string[]
+  /** From where the account may sign in at all. Default: everywhere. */
+  panelFrom?: string[]
 }
 
 /** A request to one function, after sign-in. */

@@ -13,6 +13,8 @@ import { createTraffic } from './traffic.ts'
 
 export interface ShellRules extends SessionRules {
   oneRow: OneRow
+  /** From where `authinfo` is accepted at all, whoever signs in (the fact sheet, 1.2). Default: everywhere. */
+  restrictAuthinfo?: readonly string[] | undefined
 }
 
 export interface ShellOptions<A extends Account> {
@@ -40,7 +42,7 @@ const nothing: Outcome = { kind: 'form', content: [] }
 export function createShell<A extends Account>(options: ShellOptions<A>) {
   const { accounts, faults, rules, now } = options
   const sessions = createSessions(rules, now)
-  const signIn = createSignIn(accounts, sessions)
+  const signIn = createSignIn(accounts, sessions, rules)
   const traffic = createTraffic()
   const common: Record<string, PanelFunction<A>> = {
     'session.newkey': { level: levels.admin, run: signIn.newKey },
@@ -68,7 +70,8 @@ export function createShell<A extends Account>(options: ShellOptions<A>) {
       }
       const account = signIn.identify(request)
       stack = { lang, func, user: account.name, level: account.level }
-      const panelFunction = common[func] ?? (mgr === options.mgr ? options.functions[func] : undefined)
+      const panelFunction =
+        own(common, func) ?? (mgr === options.mgr ? own(options.functions, func) : undefined)
       if (!panelFunction) throw new PanelError({ type: 'missed', object: 'func', value: func })
       if (account.level < panelFunction.level) throw new PanelError({ type: 'access', object: func })
       return {
@@ -129,6 +132,11 @@ export type Shell = ReturnType<typeof createShell>
 
 const isListFault = (fault: Fault): fault is ListFault =>
   fault.what === 'empty-list' || fault.what === 'half-list' || fault.what === 'same-page'
+
+/** The function of that name; not what every object has besides, such as `constructor`. */
+function own<F>(functions: Record<string, F>, func: string): F | undefined {
+  return Object.hasOwn(functions, func) ? functions[func] : undefined
+}
 
 function kind<W extends Trouble>(struck: Fault[], what: W): Extract<Fault, { what: W }>[] {
   return struck.filter((fault): fault is Extract<Fault, { what: W }> => fault.what === what)

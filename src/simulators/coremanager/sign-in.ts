@@ -1,4 +1,4 @@
-import { type Accounts, mayUseApi } from './accounts.ts'
+import { type Accounts, isFrom } from './accounts.ts'
 import { el } from './element.ts'
 import { type Account, type Call, levels, type Outcome } from './panel.ts'
 import { PanelError } from './panel-error.ts'
@@ -16,7 +16,17 @@ const badPassword = (remote: string): PanelError =>
   new PanelError({ type: 'auth', object: 'badpassword', value: `remote_addr: [${remote}]` })
 
 /** The three ways to sign in to a COREmanager panel (the fact sheet, 1.2). */
-export function createSignIn<A extends Account>(accounts: Accounts<A>, sessions: Sessions) {
+export function createSignIn<A extends Account>(
+  accounts: Accounts<A>,
+  sessions: Sessions,
+  rules: { restrictAuthinfo?: readonly string[] | undefined } = {},
+) {
+  /** Whether an account may sign in from a network address, in that way. */
+  function mayComeFrom({ apiFrom, panelFrom }: A, remote: string, way: 'authinfo' | 'session'): boolean {
+    if (!isFrom(panelFrom, remote)) return false
+    return way === 'session' || (isFrom(apiFrom, remote) && isFrom(rules.restrictAuthinfo, remote))
+  }
+
   function opened(account: A, remote: string): { id: string; outcome: Outcome } {
     const id = sessions.open(account.name, remote)
     const auth = el('auth', id, { id, level: String(account.level) })
@@ -28,7 +38,7 @@ export function createSignIn<A extends Account>(accounts: Accounts<A>, sessions:
     if (authinfo !== null) {
       const colon = authinfo.indexOf(':')
       const account = accounts.check(authinfo.slice(0, Math.max(colon, 0)), authinfo.slice(colon + 1))
-      if (!account || !mayUseApi(account, remote)) throw badPassword(remote)
+      if (!account || !mayComeFrom(account, remote, 'authinfo')) throw badPassword(remote)
       return account
     }
     const name = sessions.use(params.get('auth') ?? cookie ?? '', remote)
@@ -44,11 +54,12 @@ export function createSignIn<A extends Account>(accounts: Accounts<A>, sessions:
       const key = params.get('key')
       if (key !== null) {
         const account = accounts.find(name)
-        if (!account || !sessions.takeKey(name, key)) throw badPassword(remote)
+        if (!account || !sessions.takeKey(name, key) || !mayComeFrom(account, remote, 'session'))
+          throw badPassword(remote)
         return opened(account, remote)
       }
       const account = accounts.check(name, params.get('password') ?? '')
-      if (!account) throw badPassword(remote)
+      if (!account || !mayComeFrom(account, remote, 'session')) throw badPassword(remote)
       return opened(account, remote)
     },
 

@@ -23,6 +23,8 @@ export const behaviourSchema = z.strictObject({
   sessionSeconds: z.number(),
   /** Whether a session is good for the network address only that opened it. */
   bindSessions: z.boolean(),
+  /** From where `authinfo` is accepted at all: addresses, `a-b` or networks. Default: everywhere. */
+  restrictAuthinfo: z.array(z.string()).optional(),
   /** Rows a page where the caller names no `p_cnt`. */
   pageSize: z.number().int().positive(),
   /** The most rows that a page has, whatever `p_cnt` asks for. */
@@ -42,6 +44,8 @@ export const behaviourSchema = z.strictObject({
   listsFree: z.boolean(),
   /** Whether a list without `p_sort` is in the order of addresses or of their text. */
   order: z.enum(['address', 'text']),
+  /** How text is searched for with a filter: anywhere in the field, as the whole field, or not at all. */
+  filters: z.enum(['anywhere', 'whole', 'ignored']),
   /** How IPv6 addresses are written: as RFC 5952 wants it, with all zeros, or in capitals. */
   ipv6: z.enum(['short', 'full', 'upper']),
 })
@@ -71,5 +75,6 @@ export const defaultBehaviour: Behaviour = {
   blacklisted: [],
   listsFree: false,
   order: 'address',
+  filters: 'anywhere',
   ipv6: 'short',
 }

@@ -76,7 +76,7 @@ export function createBooks(state: IpmanagerState, behaviour: Behaviour, now: ()
   function pickAny(user: IpmanagerUser, want: Wanted): { key: Key; iptype: string } {
     const hidden = user.hidden.map(rangeOf)
     for (const { range, iptype } of rights.sources(user, want.family, want.iptype)) {
-      const name = `${user.name} ${range.first}-${range.last}`
+      const name = `${user.name} ${range.first}-${range.last} ${user.hidden}`
       const hint = hints.get(name) ?? { range, from: range.first }
       const key = table.firstGap(hint.from, range.last, rights.beyond(hidden))
       hints.set(name, { range, from: key ?? range.last + 1n })

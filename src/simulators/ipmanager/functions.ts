@@ -1,6 +1,7 @@
 import { printKey } from '../coremanager/addresses.ts'
 import { type Element, el } from '../coremanager/element.ts'
 import { isSubmit, levels, type PanelFunction } from '../coremanager/panel.ts'
+import { PanelError } from '../coremanager/panel-error.ts'
 import { ipDelete, ipEdit } from './ip-edit.ts'
 import { columnsOf, ipList } from './ip-list.ts'
 import type { Panel } from './panel.ts'
@@ -11,7 +12,8 @@ type IpFunction = PanelFunction<IpmanagerUser>
 
 /**
  * The functions of IPmanager 5 (the fact sheet, 2.1). `permstat`, `userstat` and `sync` are documented for the
- * panel's own command line; `net`, `iptype` and `license.info` are guesses by the framework's habits.
+ * panel's own command line; `net`, `iptype`, `license.info` and `user.perm` (of the table `perm`)
+ * are guesses by the framework's habits.
  */
 export function ipmanagerFunctions(panel: Panel, users: () => IpmanagerUser[]): Record<string, IpFunction> {
   const { books, state } = panel
@@ -68,6 +70,20 @@ export function ipmanagerFunctions(panel: Panel, users: () => IpmanagerUser[]): 
             used: String(books.table.count(record => record.owner === name)),
           })),
         ),
+    },
+    'user.perm': {
+      level: levels.admin,
+      run({ params }) {
+        const name = params.get('elid') ?? ''
+        const user = users().find(one => one.name === name)
+        if (!user) throw new PanelError({ type: 'missed', object: 'user', value: name })
+        const rows = user.rights.map(({ range, iptype }, at) => ({
+          id: String(at + 1),
+          iprange: range,
+          iptype,
+        }))
+        return list('id', ['id', 'iprange', 'iptype'], rows)
+      },
     },
     sync: { level: levels.admin, run: () => ({ kind: 'done', content: [el('ok')] }) },
     iptype: {

@@ -149,19 +149,24 @@ function* take<T>(rows: Iterable<T>, limit: number): Generator<T> {
  * for the user. Text is searched for anywhere in the field; choices must be equal.
  */
 function filterOf(panel: Panel, params: URLSearchParams, account: IpmanagerUser) {
-  const { wire } = panel.behaviour
+  const { wire, filters } = panel.behaviour
   const mode = params.get('filter')
   const source =
-    mode === 'on' || mode === 'yes'
-      ? params
-      : mode === null
-        ? panel.savedFilters.get(account.name)
-        : undefined
+    filters === 'ignored'
+      ? undefined
+      : mode === 'on' || mode === 'yes'
+        ? params
+        : mode === null
+          ? panel.savedFilters.get(account.name)
+          : undefined
   const value = (name: string) => source?.get(name)?.trim().toLowerCase() ?? ''
   const equal = (name: string) => {
     const sought = value(name)
     return (text: string) => sought === '' || text.toLowerCase() === sought
   }
+  const fits = (field: string, sought: string) =>
+    sought === '' ||
+    (filters === 'whole' ? field.toLowerCase() === sought : field.toLowerCase().includes(sought))
   const [ip, domain, note] = [value(wire.ip), value(wire.domain), value(wire.note)]
   const status = value(wire.status)
   return {
@@ -170,8 +175,8 @@ function filterOf(panel: Panel, params: URLSearchParams, account: IpmanagerUser)
     status: (one: Status) => status === '' || String(statusNumbers[one]) === status,
     looksAtText: ip !== '' || domain !== '' || note !== '',
     text: (row: ListRow) =>
-      (ip === '' || printKey(row.key, panel.behaviour.ipv6).toLowerCase().includes(ip)) &&
-      (domain === '' || row.domain.toLowerCase().includes(domain)) &&
-      (note === '' || row.note.toLowerCase().includes(note)),
+      (ip === '' || fits(printKey(row.key, panel.behaviour.ipv6), ip)) &&
+      fits(row.domain, domain) &&
+      fits(row.note, note),
   }
 }

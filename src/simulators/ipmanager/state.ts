@@ -21,6 +21,8 @@ export const userSchema = z.strictObject({
   level: z.number().default(16),
   /** From where `authinfo` is accepted. Default: everywhere. */
   apiFrom: z.array(range).optional(),
+  /** From where the account may sign in at all. Default: everywhere. */
+  panelFrom: z.array(range).optional(),
   rights: z.array(right).default([]),
   /** Ranges of which the user gets an address only when it names the address or the network. */
   hidden: z.array(range).default([]),

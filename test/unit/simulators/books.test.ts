@@ -166,6 +166,14 @@ describe('A filter', () => {
     expect(await total({ filter: 'on', iptype: 'ali' })).toBe('0')
   })
 
+  it('finds whole fields only, or everything, on panels that filter otherwise', async () => {
+    panel.panel.behave({ filters: 'whole' })
+    expect(await total({ filter: 'on', note: 'ipb' })).toBe('0')
+    expect(await total({ filter: 'on', note: 'IPB:7' })).toBe('1')
+    panel.panel.behave({ filters: 'ignored' })
+    expect(await total({ filter: 'on', note: 'ipb:7' })).toBe('11')
+  })
+
   it('that a user has saved applies until a call switches it off', async () => {
     await asUser({ func: 'ip.filter', sok: 'ok', domain: 'h3' })
     expect(await total({})).toBe('1')

@@ -191,3 +191,33 @@ describe('The traffic', () => {
     expect(new Set(docs.map(doc => doc.ip.$)).size).toBe(50)
   })
 })
+
+describe('A function that the panel does not have', () => {
+  it.each(['nothing', 'constructor', '__proto__', 'toString', 'hasOwnProperty'])(
+    'is refused, and the panel goes on (%s)',
+    async func => {
+      expect(await asAdmin({ func })).toMatchObject({ error: { $type: 'missed', $object: 'func' } })
+      const doc = await asAdmin({ func: 'whoami', constructor: 'x' })
+      expect(doc).toMatchObject({ user: {}, tparams: { constructor: { $: 'x' } } })
+    },
+  )
+})
+
+describe('The rights of a user', () => {
+  it('are shown to an administrator, range by range', async () => {
+    const { elem } = await asAdmin({ func: 'user.perm', elid: 'bill' })
+    expect(elem).toHaveLength(3)
+    expect(elem[1]).toMatchObject({ iprange: { $: '198.51.100.0/25' }, iptype: { $: 'alias' } })
+    expect(await asUser({ func: 'user.perm', elid: 'bill' })).toMatchObject({ error: { $type: 'access' } })
+    expect(await asAdmin({ func: 'user.perm', elid: 'nobody' })).toMatchObject({ error: { $type: 'missed' } })
+  })
+
+  it('may be widened to what was hidden, which is then handed out', async () => {
+    const user = { name: 'u', password: 'p', rights: [{ range: '203.0.113.16/30', iptype: 'public' }] }
+    const take = () => ask(panel.url, { authinfo: 'u:p', func: 'ip.edit', sok: 'ok' })
+    panel.users.put({ ...user, hidden: ['203.0.113.16/31'] })
+    expect((await take()).ip.$).toBe('203.0.113.18')
+    panel.users.put(user)
+    expect((await take()).ip.$).toBe('203.0.113.16')
+  })
+})

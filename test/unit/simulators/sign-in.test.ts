@@ -40,6 +40,27 @@ describe('authinfo', () => {
   })
 })
 
+describe('Lists of addresses that may sign in', () => {
+  const account = { name: 'far', password: 'p', level: 16, rights: [], hidden: [] }
+  const session = () => ask(panel.url, { func: 'auth', username: 'far', password: 'p' })
+
+  it('keep authinfo out for everybody, where the panel restricts it', async () => {
+    panel.panel.behave({ restrictAuthinfo: ['192.0.2.0/24'] })
+    expect(await whoami({ authinfo: bill })).toMatchObject(refused)
+    expect(await whoami({ auth: await signIn() })).toHaveProperty('user')
+    panel.panel.behave({ restrictAuthinfo: ['192.0.2.0/24', '127.0.0.1'] })
+    expect(await whoami({ authinfo: bill })).toHaveProperty('user')
+  })
+
+  it('keep an account out in every way, where it may use the panel from them only', async () => {
+    panel.users.put({ ...account, panelFrom: ['192.0.2.0/24'] })
+    expect(await session()).toMatchObject(refused)
+    expect(await whoami({ authinfo: 'far:p' })).toMatchObject(refused)
+    panel.users.put({ ...account, panelFrom: ['127.0.0.0/8'] })
+    expect(await session()).toHaveProperty('auth')
+  })
+})
+
 describe('A session', () => {
   it('comes as the captured document, with its level, and as a cookie', async () => {
     const { body, cookie } = await post(panel.url, {
