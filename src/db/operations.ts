@@ -137,7 +137,12 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
         left join server v on v.id = coalesce(l.id, s.server_id)
         left join assignment a on a.id = m.assignment_id`
       const claimed = new Map(rows.map(row => [row.id, toClaimed(row)]))
-      return ids.map(id => claimed.get(id))
+      // A worker may be told of one operation twice: of two that ask together, one has it.
+      return ids.map(id => {
+        const mine = claimed.get(id)
+        claimed.delete(id)
+        return mine
+      })
     },
     { size: 200, parallel: 2 },
   )

@@ -90,6 +90,12 @@ describe.skipIf(queueMissing)('an operation that was claimed', () => {
     for (const worker of workers) worker.close()
   })
 
+  it('is given once where one worker was told of it twice and asks for both at the same moment', async () => {
+    const id = await newOperation()
+    const claims = await Promise.all([app.operations.claim(id), app.operations.claim(id)])
+    expect(claims.map(claimed => claimed?.epoch)).toEqual([1, undefined])
+  })
+
   it('cannot be ended under an earlier epoch', async () => {
     const id = await newOperation()
     await app.operations.claim(id)
