@@ -13,7 +13,7 @@ import { sqlLimit } from './sql-limit.ts'
 import { peakMemoryMb, type Stage, setStage } from './stage.ts'
 
 /** How many jobs a worker process works on at once; the other parts use the same. */
-const concurrency = 100
+const concurrency = 300
 
 const quick = process.argv.includes('--quick')
 const size = (full: number) => (quick ? Math.ceil(full / 10) : full)

@@ -162,7 +162,7 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
   }
 
   /** Begins to work on the queues. @returns how to stop: in order, and in bounded time */
-  function work({ only = operationKinds, concurrency = 100 }: WorkerOptions = {}): () => Promise<void> {
+  function work({ only = operationKinds, concurrency = 300 }: WorkerOptions = {}): () => Promise<void> {
     const workers = startWorkers({
       queues,
       runner,

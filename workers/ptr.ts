@@ -60,19 +60,28 @@ export function ptr({ reservations, ipamOf, panelOf }: Ports): Processor {
   async function findTarget(run: Run): Promise<Target | Outcome> {
     const { address, ptr } = run.payload
     if (address === undefined || run.stamp === undefined) throw notAssigned(run)
-    const found = await run.step(
-      'find',
-      () => reservations.liveAt(address, run.service?.id),
-      r => (r ? 'found' : 'nothing'),
-    )
-    if (found === undefined) {
-      const left = run.createdAt.getTime() + patienceMs - Date.now()
-      if (run.service === undefined || run.service.state === 'deleted' || left <= 0) throw notAssigned(run)
-      return waiting(left, { code: 'address_not_assigned', message: notAssigned(run).message })
+    for (;;) {
+      const found = await run.step(
+        'find',
+        () => reservations.liveAt(address, run.service?.id),
+        r => (r ? 'found' : 'nothing'),
+      )
+      if (found === undefined) return notYet(run)
+      if (isLater(found.ptrStamp ?? undefined, run.stamp)) return superseded()
+      const wish = await reservations.wishPtr(run, found, ptr ?? '', run.stamp)
+      if (wish === 'lost') throw new FenceLost(run.id)
+      if (wish === 'written') {
+        return { address, marker: markerOf(found), held: found.held, ptr: ptr ?? undefined }
+      }
+      // Another change came in between: it may be the later one.
     }
-    if (isLater(found.ptrStamp ?? undefined, run.stamp)) return superseded()
-    if (!(await reservations.wishPtr(run, found.id, ptr ?? '', run.stamp))) throw new FenceLost(run.id)
-    return { address, marker: markerOf(found), held: found.held, ptr: ptr ?? undefined }
+  }
+
+  /** Waits for the address, unless it cannot come any more. */
+  function notYet(run: Run): Outcome {
+    const left = run.createdAt.getTime() + patienceMs - Date.now()
+    if (run.service === undefined || run.service.state === 'deleted' || left <= 0) throw notAssigned(run)
+    return waiting(left, { code: 'address_not_assigned', message: notAssigned(run).message })
   }
 
   async function write(run: Run, ipam: Ipam, { address, marker, held, ptr }: Target): Promise<void> {

@@ -54,7 +54,7 @@ On an empty database it makes an admin token and prints it, this once.`,
       `limit it to some kinds of operations: ${operationKinds.join(', ')}`,
       parseKinds,
     )
-    .option('--concurrency <number>', 'how many operations of each kind at once (default: 100)', parseCount)
+    .option('--concurrency <number>', 'how many operations of each kind at once (default: 300)', parseCount)
     .option(
       '--lease <seconds>',
       'how long the operations of a worker that died stay its own (default: 30)',

@@ -136,20 +136,30 @@ export function createReservations(db: Db) {
       return { state: row?.state ?? 'released', open: row?.open ?? undefined }
     },
 
-    /** Writes down which PTR an address shall have. @returns false where the fence was lost */
+    /**
+     * Writes down which PTR an address shall have, unless another change has come in since `seen` was read:
+     * then it is `overtaken`, and the caller looks again. `lost`: the fence.
+     */
     async wishPtr(
       fence: { id: string; epoch: number },
-      assignmentId: string,
+      seen: Pick<LiveAssignment, 'id' | 'ptrStamp'>,
       ptr: string,
       stamp: Stamp,
-    ): Promise<boolean> {
-      const written = await db.$executeRaw`
+    ): Promise<'written' | 'overtaken' | 'lost'> {
+      const was = seen.ptrStamp === null ? null : JSON.stringify(seen.ptrStamp)
+      const [row] = await db.$queryRaw<{ ours: boolean; written: boolean }[]>`
         with mine as (
-          update operation set assignment_id = ${assignmentId}::uuid
-          where id = ${fence.id}::uuid and epoch = ${fence.epoch}::int and state = 'running' returning id)
-        update assignment set ptr_wish = ${ptr}, ptr_stamp = ${JSON.stringify(stamp)}::jsonb
-        from mine where assignment.id = ${assignmentId}::uuid`
-      return written === 1
+          select id from operation
+          where id = ${fence.id}::uuid and epoch = ${fence.epoch}::int and state = 'running' for update),
+        written as (
+          update assignment a set ptr_wish = ${ptr}, ptr_stamp = ${JSON.stringify(stamp)}::jsonb
+          from mine where a.id = ${seen.id}::uuid and a.ptr_stamp is not distinct from ${was}::jsonb
+          returning a.id),
+        tied as (
+          update operation o set assignment_id = written.id from written, mine where o.id = mine.id)
+        select exists (select from mine) as ours, exists (select from written) as written`
+      if (!row?.ours) return 'lost'
+      return row.written ? 'written' : 'overtaken'
     },
 
     /**

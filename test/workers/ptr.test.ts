@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createReservations } from '../../src/db/reservations.ts'
 import { IpbridgeError } from '../../src/errors.ts'
+import { ptr } from '../../workers/ptr.ts'
 import { admin } from '../helpers/api.ts'
 import { events } from '../helpers/events.ts'
+import { startRunner } from '../helpers/runner.ts'
 import { type Stage, startStage } from '../helpers/stage.ts'
 
 describe('The change of a PTR', () => {
@@ -105,6 +108,45 @@ describe('The change of a PTR', () => {
       expect(await stage.run(operation)).toEqual({ result: 'settled', state: 'superseded' })
       expect(stage.record(requested)?.ptr).toBe('later.example.org')
     })
+  })
+
+  it('gives way to a later one that comes in between its look at the address and its note of the name', async () => {
+    // Told before anybody has the address, so that it has to look for it.
+    const requested = '10.0.55.9'
+    const [operation = ''] = await stage.send(
+      events.ptrChanged(requested, 'older.example.org', { at: 5_001 }),
+    )
+    await stage.send(events.created({ id: 'b1' }, { addresses: [{ family: 'ipv4', requested }], at: 5_000 }))
+    const { operations } = await stage.app.desk.services.show(admin, 'b1')
+    for (const { id } of operations) await stage.run(id)
+    const reservations = createReservations(stage.app.db)
+    let later: string[] = []
+    const { ipamOf } = stage.app.ipams
+    const { panelOf } = stage.app.panels
+    const runner = startRunner(
+      stage.app,
+      ptr({
+        ipamOf,
+        panelOf,
+        reservations: {
+          ...reservations,
+          async liveAt(...args) {
+            const found = await reservations.liveAt(...args)
+            if (later.length === 0) {
+              later = await stage.send(
+                events.ptrChanged(requested, 'later.example.org', { service: 'b1', at: 5_002 }),
+              )
+            }
+            return found
+          },
+        },
+      }),
+    )
+    expect(await runner.run(operation)).toEqual({ result: 'settled', state: 'superseded' })
+    await stage.runAll()
+    expect(stage.record(requested)?.ptr).toBe('later.example.org')
+    expect(await ptrOf('b1')).toBe('later.example.org')
+    runner.close()
   })
 
   describe('of an address that its service does not have yet', () => {

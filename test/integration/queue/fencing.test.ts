@@ -156,7 +156,8 @@ describe.skipIf(queueMissing)('an operation that was claimed', () => {
       }),
     ).toBe(false)
     const stamp = { t: 1, s: '1' }
-    expect(await reservations.wishPtr({ id, epoch: 1 }, assignmentId, 'stale.example.net', stamp)).toBe(false)
+    const seen = { id: assignmentId, ptrStamp: null }
+    expect(await reservations.wishPtr({ id, epoch: 1 }, seen, 'stale.example.net', stamp)).toBe('lost')
     expect(await traces(id)).toEqual(before)
     expect(await app.db.conflict.count()).toBe(0)
   })
