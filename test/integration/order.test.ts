@@ -39,21 +39,16 @@ async function play(lines: ScriptLine[]): Promise<string[]> {
   const app = await startTestApp({ work: { concurrency: 20 } })
   try {
     await setStage(app.desk)
-    // Which two of the dedicated servers wait for an address depends on the order: here there is room for all.
-    await app.desk.pools.add(
-      { name: 'test', role: 'admin' },
-      { name: 'roomy', cidr: '100.64.0.0/24', connection: 'builtin' },
-    )
-    await app.db.server.update({ where: { name: 'rack1' }, data: { options: {} } })
     for (let start = 0; start < lines.length; start += 25) {
       await Promise.all(lines.slice(start, start + 25).map(line => playLine(app.intake, line)))
     }
     await until(
       'all has come to rest',
-      async () => (await app.db.operation.count({ where: { state: { in: ['queued', 'running'] } } })) === 0,
-      120_000,
+      async () =>
+        (await app.db.operation.count({ where: { state: { in: ['queued', 'running', 'parked'] } } })) === 0,
+      180_000,
     )
-    const found = checkInvariants(await takeSnapshot(app.db, app.ipams.driver), { quiet: false })
+    const found = checkInvariants(await takeSnapshot(app.db, app.ipams.driver), { quiet: true })
     expect(found).toEqual([])
     return await ledger(app)
   } finally {
@@ -65,12 +60,11 @@ describe.skipIf(queueMissing)('Every event of the demo, told three times in rand
   it('gives the same ledger as told once in order', async () => {
     const text = await readFile(join(packageRoot, 'examples', 'events.ndjson'), 'utf8')
     // What came without a time happened when it arrived: there the order of delivery does decide. Of two bodies
-    // under one id the first is the event: the bad second one cannot be told from it in another order.
+    // under one id the first is the event: the second one cannot be told from it in another order.
     const lines = [...readScript(text, new Date()).values()]
       .flat()
-      .filter(line => line.text.includes('"time"') && !line.text.includes('"eu-111"'))
+      .filter(line => line.text.includes('"time"') && !line.text.includes('somebody-else.example'))
     const inOrder = await play(lines)
-    for (const seed of [1])
-      expect(await play(shuffled([...lines, ...lines, ...lines], seed))).toEqual(inOrder)
-  }, 280_000)
+    expect(await play(shuffled([...lines, ...lines, ...lines], 1))).toEqual(inOrder)
+  }, 400_000)
 })

@@ -164,6 +164,36 @@ describe('The change of a PTR', () => {
       expect((await stage.operation(operation)).state).not.toBe('waiting')
     })
 
+    it('hears of it also where the order came in just as it looked in vain', async () => {
+      await settled('w4')
+      const wanted = '10.0.55.10'
+      const [operation = ''] = await stage.send(
+        events.ptrChanged(wanted, 'soon.example.org', { service: 'w4' }),
+      )
+      await stage.app.db.operation.update({ where: { id: operation }, data: { state: 'queued' } })
+      const reservations = createReservations(stage.app.db)
+      const runner = startRunner(
+        stage.app,
+        ptr({
+          ipamOf: stage.app.ipams.ipamOf,
+          panelOf: stage.app.panels.panelOf,
+          reservations: {
+            ...reservations,
+            async liveAt(...args) {
+              const found = await reservations.liveAt(...args)
+              await stage.send(events.ordered('w4', 'o1', { requested: wanted }))
+              return found
+            },
+          },
+        }),
+      )
+      expect(await runner.run(operation)).toEqual({ result: 'settled', state: 'waiting' })
+      await stage.runAll()
+      expect(stage.record(wanted)?.ptr).toBe('soon.example.org')
+      expect(await stage.operation(operation)).toMatchObject({ state: 'done' })
+      runner.close()
+    })
+
     it('looks again when it is told to, and goes on waiting', async () => {
       await settled('w2')
       const [operation = ''] = await stage.send(

@@ -4,12 +4,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createLog } from '../../../src/log.ts'
 import { openQueues } from '../../../src/queue/backend.ts'
 import { startEventWorker } from '../../../src/queue/event-worker.ts'
-import { jobIdOf } from '../../../src/queue/names.ts'
+import { jobIdOf, operationOfJob } from '../../../src/queue/names.ts'
 import { parseRedisUrl } from '../../../src/queue/redis-url.ts'
-import { startWorkers } from '../../../src/queue/workers.ts'
+import { startWorkers, workerSettings } from '../../../src/queue/workers.ts'
 import { backend, queueMissing, startTestApp, type TestApp } from '../../helpers/app.ts'
 import { events } from '../../helpers/events.ts'
 import { freePort } from '../../helpers/redis.ts'
+import { startRunner } from '../../helpers/runner.ts'
 import { furnishScripted, scriptedIpam, untilAborted } from '../../helpers/scripted-ipam.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -92,6 +93,58 @@ describe.skipIf(queueMissing)('BullMQ', () => {
     await until('its job is not active', async () => (await job.getState()) !== 'active')
     await job.remove()
   })
+
+  it('runs a job twice at once when its lock is lost: the operation runs once', async () => {
+    const heard: string[] = []
+    let letGo = () => {}
+    const gate = new Promise<void>(resolve => {
+      letGo = resolve
+    })
+    ipam.play(async call => {
+      if (call === 'request') await gate
+    })
+    // Locks that end at once and are not renewed: what a worker suffers whose event loop hangs.
+    const careless = {
+      ...workerSettings,
+      lockDuration: 300,
+      stalledInterval: 200,
+      skipLockRenewal: true,
+      concurrency: 3,
+    }
+    function work(runner: { run(operation: string): Promise<unknown> }): void {
+      const worker = app.queues.work(
+        'allocate',
+        async (job, _token, _signal) => {
+          const operation = operationOfJob(job.data) ?? ''
+          heard.push(operation)
+          return runner.run(operation)
+        },
+        careless,
+      )
+      worker.on('error', () => {})
+      workers.push(worker)
+    }
+    work(app.runner)
+    const id = await create('stalled-job')
+    await until('the first worker is in the middle of it', () => ipam.calls.includes('request'))
+    const second = startRunner(app, async () => ({ state: 'done' }))
+    work(second)
+    // The backends look for stalled jobs at their own pace: Redis at most every 15 s where a worker was before.
+    await until(
+      'its job was given out again',
+      () => heard.filter(operation => operation === id).length >= 2,
+      60_000,
+    )
+    expect(ipam.calls.filter(call => call === 'request').length).toBe(1)
+    letGo()
+    await until('it is done', async () => (await stateOf(id)) === 'done')
+    const { attempts, steps } = await app.desk.operations.show(id)
+    expect([attempts, steps.map(step => step.name)]).toEqual([
+      1,
+      ['find', 'request', 'check', 'ptr', 'record'],
+    ])
+    second.close()
+  }, 120_000)
 
   it('ends the process by an error event that nobody hears: all of ours are heard', async () => {
     workers.push(
