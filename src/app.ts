@@ -8,7 +8,7 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
 import { createDeliveries } from './db/deliveries.ts'
-import { openEmbeddedPostgres } from './db/embedded/postgres.ts'
+import { type EmbeddedPostgres, openEmbeddedPostgres } from './db/embedded/postgres.ts'
 import { newId } from './db/ids.ts'
 import { createImports } from './db/imports.ts'
 import { migrate } from './db/migrate.ts'
@@ -57,10 +57,20 @@ export interface AppOptions {
   panelDrivers?: Record<string, PanelFactory>
 }
 
-/** Builds ipbridge, top to bottom; nothing runs yet. Whoever calls it says what shall. */
+/** Builds ipbridge. Nothing runs yet but, in embedded mode, the database; whoever calls it says what shall. */
 export async function createApp(config: Config, log: Log, options: AppOptions = {}) {
-  const clock = systemClock
   const embedded = config.databaseUrl === undefined ? await openEmbeddedPostgres(config.dataDir) : undefined
+  try {
+    return await build(config, log, options, embedded)
+  } catch (error) {
+    await embedded?.release()
+    throw error
+  }
+}
+
+/** All of it, top to bottom. */
+async function build(config: Config, log: Log, options: AppOptions, embedded: EmbeddedPostgres | undefined) {
+  const clock = systemClock
   const databaseUrl = config.databaseUrl ?? embedded?.url ?? ''
   const redis = config.redisUrl === undefined ? undefined : parseRedisUrl(config.redisUrl)
 
@@ -72,10 +82,10 @@ export async function createApp(config: Config, log: Log, options: AppOptions = 
   }
   // Nobody else looks after an embedded database.
   if (embedded) await migrateAll()
+  const vault = createVault(await resolveSecrets(config))
 
   // The ledger and the queue
   const db = openDatabase(databaseUrl)
-  const vault = createVault(await resolveSecrets(config))
   const registry = createRegistry(db, vault)
   const queues = openQueues({ redis, databaseUrl, log })
   const announcer = createAnnouncer(queues, log)

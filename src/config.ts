@@ -91,7 +91,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   })
 }
 
-/** Keys in base64, separated by commas. */
+/** Keys in base64, separated by commas; see {@link isSecret}. */
 export function readSecrets(text: string): Buffer[] {
   return partsOf(text).map(part => Buffer.from(part, 'base64'))
 }
@@ -106,7 +106,8 @@ function partsOf(text: string): string[] {
 /** 32 bytes in base64: Buffer would pass over what is not, and make a key of what is left. */
 const key = /^[A-Za-z0-9+/_-]{43}=?$/
 
-function isSecret(text: string): boolean {
+/** Whether this is one key of 32 bytes in base64, or several with commas between them. */
+export function isSecret(text: string): boolean {
   const keys = partsOf(text)
   return keys.length > 0 && keys.every(part => key.test(part))
 }

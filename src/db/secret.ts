@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Config, readSecrets } from '../config.ts'
+import { type Config, isSecret, readSecrets } from '../config.ts'
 import { IpbridgeError } from '../errors.ts'
 
 /** The keys to seal with: those of the environment, else one that the data folder keeps (embedded mode). */
@@ -9,7 +9,12 @@ export async function resolveSecrets(config: Config): Promise<readonly Buffer[]>
   if (config.secrets.length > 0) return config.secrets
   await mkdir(config.dataDir, { recursive: true })
   const file = join(config.dataDir, 'secret')
-  return readSecrets(await readOrCreate(file, () => randomBytes(32).toString('base64')))
+  const text = await readOrCreate(file, () => randomBytes(32).toString('base64'))
+  if (isSecret(text)) return readSecrets(text)
+  throw new IpbridgeError(
+    'invalid_configuration',
+    `${file} holds no key of 32 bytes in base64; put back what it held, or remove it if nothing was stored yet`,
+  )
 }
 
 /**

@@ -1,11 +1,11 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, createApp } from '../app.ts'
 import { listenForStop } from '../cli/signals.ts'
 import { loadConfig } from '../config.ts'
-import { findPlace } from '../db/embedded/binaries.ts'
+import { removeEmbeddedPostgres } from '../db/embedded/postgres.ts'
 import { takeSnapshot } from '../db/snapshot.ts'
 import { checkInvariants } from '../domain/invariants.ts'
 import { IpbridgeError } from '../errors.ts'
@@ -62,7 +62,7 @@ export async function runDemo({ env, out, file = ourFile }: DemoOptions): Promis
       await app.close()
     }
   } finally {
-    await throwAway(folder)
+    await removeEmbeddedPostgres(folder)
     stop.stopListening()
   }
 }
@@ -124,10 +124,4 @@ async function untilAtRest({ db }: App, unrest: string[], signal: AbortSignal): 
     }
     await sleep(50, undefined, { signal })
   }
-}
-
-/** Removes the data folder and, where root had to keep it elsewhere, the database. */
-async function throwAway(folder: string): Promise<void> {
-  const { cluster } = await findPlace(folder)
-  for (const place of [dirname(cluster), folder]) await rm(place, { recursive: true, force: true })
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
-import { openEmbeddedPostgres } from '../../src/db/embedded/postgres.ts'
+import { openEmbeddedPostgres, removeEmbeddedPostgres } from '../../src/db/embedded/postgres.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { migrateQueueTables } from '../../src/queue/backend.ts'
 import { startRedis } from './redis.ts'
@@ -26,6 +26,8 @@ declare module 'vitest' {
  */
 export default async function setup(project: TestProject) {
   const folder = await mkdtemp(join(tmpdir(), 'ipbridge-test-'))
+  // Root lends PostgreSQL another user, who must be able to pass.
+  await chmod(folder, 0o755)
   const given = process.env['TEST_DATABASE_URL']
   const embedded = given ? undefined : await openEmbeddedPostgres(folder)
   const url = given ?? embedded?.url ?? ''
@@ -44,7 +46,7 @@ export default async function setup(project: TestProject) {
     await redis?.stop()
     if (given) await query(url, `drop database if exists ${templateDatabase} with (force)`)
     await embedded?.release()
-    await rm(folder, { recursive: true, force: true })
+    await removeEmbeddedPostgres(folder)
   }
 }
 

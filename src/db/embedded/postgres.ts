@@ -1,15 +1,13 @@
-import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { openSync } from 'node:fs'
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import pg from 'pg'
-import { IpbridgeError } from '../../errors.ts'
 import { readOrCreate } from '../secret.ts'
-import { findPlace, type Place } from './binaries.ts'
+import { cannotStart } from './cannot-start.ts'
+import { isInitialised, makeCluster } from './cluster.ts'
+import { findPlace, type Place } from './place.ts'
+import { findRunning, type Launch, launch, stop } from './server.ts'
 
 /** A PostgreSQL of our own under the data folder. */
 export interface EmbeddedPostgres {
@@ -18,12 +16,22 @@ export interface EmbeddedPostgres {
   release(): Promise<void>
 }
 
-const run = promisify(execFile)
-const startTimeoutMs = 30_000
+const startTimeoutMs = 60_000
+const mostLaunches = 3
 
 /**
- * Attaches to the PostgreSQL of this data folder, or starts it when nobody has. Processes that use it say so
- * with a file named after their process id, so that whoever leaves last stops it, also after a crash.
+ * Whoever uses the server shares this advisory lock for as long as he does, and whoever leaves tries to have it
+ * alone. The server itself so knows its users: one that was killed is forgotten with its connection, and one that
+ * comes while the server is being stopped waits, fails, and starts it again.
+ */
+const usersLock = [0x1_9b2, 1] as const
+
+/**
+ * Attaches to the PostgreSQL of this data folder, or starts it when nobody has. Any number of processes may do so
+ * at once: the first `initdb` to end gives the cluster, and PostgreSQL's own lock file lets one server run.
+ *
+ * @param dataDir the data folder, an absolute path; made if it is not there
+ * @throws unavailable where it does not start, with the reason
  */
 export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPostgres> {
   await mkdir(dataDir, { recursive: true })
@@ -31,181 +39,103 @@ export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPos
   const password = await readOrCreate(join(dataDir, 'postgres.password'), () =>
     randomBytes(18).toString('base64url'),
   )
-  const users = join(dataDir, 'users')
-  await mkdir(users, { recursive: true })
+  if (!(await isInitialised(place.cluster))) await makeCluster(place, password)
+  const { port, session } = await attach(place, password, join(dataDir, 'postgres.log'))
+  let using: Promise<pg.Client | undefined> = Promise.resolve(session)
+  let isReleased = false
 
-  const port = await alone(dataDir, async () => {
-    const running = await findRunning(place, password)
-    const found = running ?? (await start(place, password, join(dataDir, 'postgres.log')))
-    await writeFile(join(users, String(process.pid)), '')
-    return found
-  })
+  /** The server may end one connection and go on, as it does when a process of it crashes: then we are still a user. */
+  function keepUsing(client: pg.Client): void {
+    client.once('end', () => {
+      if (isReleased) return
+      using = use(urlOf(port, password)).catch(() => undefined)
+      using.then(again => again && keepUsing(again))
+    })
+  }
+  keepUsing(session)
 
   return {
     url: urlOf(port, password),
-    release: () =>
-      alone(dataDir, async () => {
-        await rm(join(users, String(process.pid)), { force: true })
-        if (!(await hasLiveUsers(users))) await stop(place)
-      }),
+    async release() {
+      if (isReleased) return
+      isReleased = true
+      const client = await using
+      if (client === undefined) return
+      if (await isLast(client)) await stop(place.cluster)
+      await client.end().catch(() => undefined)
+    },
+  }
+}
+
+/** Removes a data folder whose server is stopped, and its database, wherever root had to keep that. */
+export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {
+  const { cluster } = await findPlace(dataDir)
+  for (const folder of [dirname(cluster), dataDir]) await rm(folder, { recursive: true, force: true })
+}
+
+/** Waits for the server, and starts it where none runs. */
+async function attach(
+  place: Place,
+  password: string,
+  log: string,
+): Promise<{ port: number; session: pg.Client }> {
+  const deadline = Date.now() + startTimeoutMs
+  let launched: Launch | undefined
+  let launches = 0
+  let why = 'it let nobody in'
+  while (Date.now() < deadline) {
+    const running = await findRunning(place.cluster)
+    if (running !== undefined) {
+      try {
+        return { port: running.port, session: await use(urlOf(running.port, password)) }
+      } catch (error) {
+        // It starts, it stops, or it has no connection left for us: all of which passes.
+        why = error instanceof Error ? error.message : String(error)
+        if ((error as { code?: string }).code === wrongPassword) break
+      }
+    } else if (!launched?.isRunning()) {
+      // Another process may have started it at the same moment, or taken its port: so more than one try.
+      if (launches++ === mostLaunches) throw cannotStart(`${launched?.end()}; see ${log}`)
+      launched = await launch(place, log)
+    }
+    await sleep(50)
+  }
+  throw cannotStart(`${why}; see ${log}`)
+}
+
+/** PostgreSQL's SQLSTATE for it. */
+const wrongPassword = '28P01'
+
+/** Connects and becomes one of the users. */
+async function use(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'ipbridge (user of the embedded server)',
+    connectionTimeoutMillis: 5_000,
+  })
+  // Whatever breaks the connection also fails the query that waits for it, or ends it.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.query('select pg_advisory_lock_shared($1, $2)', [...usersLock])
+    return client
+  } catch (error) {
+    await client.end().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Stops being a user. @returns whether nobody else is one, and nobody can become one any more */
+async function isLast(client: pg.Client): Promise<boolean> {
+  try {
+    await client.query('select pg_advisory_unlock_shared($1, $2)', [...usersLock])
+    const { rows } = await client.query('select pg_try_advisory_lock($1, $2) as alone', [...usersLock])
+    return rows[0].alone
+  } catch {
+    return false
   }
 }
 
 function urlOf(port: number, password: string): string {
   return `postgres://ipbridge:${password}@127.0.0.1:${port}/postgres`
-}
-
-/** Runs `work` in one process at a time. A lock whose owner is gone is taken over. */
-async function alone<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
-  const lock = join(dataDir, 'postgres.lock')
-  const deadline = Date.now() + 2 * startTimeoutMs
-  for (;;) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' })
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const owner = Number(await readFile(lock, 'utf8').catch(() => ''))
-    if (owner > 0 && owner !== process.pid && !isAlive(owner)) await rm(lock, { force: true })
-    else if (Date.now() > deadline) throw cannotStart(`${lock} is held by process ${owner}`)
-    else await sleep(50)
-  }
-  try {
-    return await work()
-  } finally {
-    await rm(lock, { force: true })
-  }
-}
-
-/** The port of a server that answers, else undefined. */
-async function findRunning(place: Place, password: string): Promise<number | undefined> {
-  const lines = await readFile(join(place.cluster, 'postmaster.pid'), 'utf8').catch(() => '')
-  const [pid, , , port] = lines.split('\n')
-  if (!pid || !port || !isAlive(Number(pid))) return undefined
-  return (await answers(Number(port), password)) ? Number(port) : undefined
-}
-
-async function start(place: Place, password: string, logFile: string): Promise<number> {
-  if (!(await stat(join(place.cluster, 'PG_VERSION')).catch(() => undefined)))
-    await initialise(place, password)
-  const port = await freePort()
-  const log = openSync(logFile, 'a', 0o600)
-  const settings = {
-    listen_addresses: '127.0.0.1',
-    port,
-    unix_socket_directories: '',
-    max_connections: 100,
-    timezone: 'UTC',
-    log_min_messages: 'warning',
-  }
-  const server = spawn(
-    join(place.programs, 'bin', 'postgres'),
-    ['-D', place.cluster, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    { ...place.user, detached: true, stdio: ['ignore', log, log], cwd: '/' },
-  )
-  const exited = new Promise<never>((_, reject) => {
-    server.once('error', reject)
-    server.once('exit', code => reject(cannotStart(`it exited with code ${code}; see ${logFile}`)))
-  })
-  server.unref()
-  await Promise.race([exited, untilAnswers(port, password)])
-  server.removeAllListeners('exit')
-  return port
-}
-
-/** Makes the cluster beside its place and moves it there whole, so that a crash leaves no half of one. */
-async function initialise({ programs, cluster, user }: Place, password: string): Promise<void> {
-  const unfinished = `${cluster}.new`
-  await rm(unfinished, { recursive: true, force: true })
-  await mkdir(dirname(cluster), { recursive: true })
-  await mkdir(unfinished, { mode: 0o700 })
-  const passwordFile = `${cluster}.new-password`
-  await writeFile(passwordFile, password, { mode: 0o600 })
-  if (user) {
-    await chown(unfinished, user.uid, user.gid)
-    await chown(passwordFile, user.uid, user.gid)
-  }
-  try {
-    const options = [
-      '--auth=scram-sha-256',
-      '--username=ipbridge',
-      '--encoding=UTF8',
-      '--locale=C',
-      '--no-instructions',
-    ]
-    await run(join(programs, 'bin', 'initdb'), ['-D', unfinished, `--pwfile=${passwordFile}`, ...options], {
-      ...user,
-      cwd: '/',
-    })
-  } catch (cause) {
-    throw cannotStart(`initdb failed: ${(cause as { stderr?: string }).stderr ?? String(cause)}`, cause)
-  } finally {
-    await rm(passwordFile, { force: true })
-  }
-  await chmod(unfinished, 0o700)
-  await rename(unfinished, cluster)
-}
-
-async function stop({ programs, cluster, user }: Place): Promise<void> {
-  const ctl = join(programs, 'bin', 'pg_ctl')
-  await run(ctl, ['stop', '-D', cluster, '-m', 'fast', '-w', '-t', '30'], { ...user, cwd: '/' }).catch(
-    () => undefined,
-  )
-}
-
-async function hasLiveUsers(folder: string): Promise<boolean> {
-  const pids = (await readdir(folder)).map(Number)
-  const dead = pids.filter(pid => !isAlive(pid))
-  await Promise.all(dead.map(pid => rm(join(folder, String(pid)), { force: true })))
-  return dead.length < pids.length
-}
-
-async function untilAnswers(port: number, password: string): Promise<void> {
-  const deadline = Date.now() + startTimeoutMs
-  while (!(await answers(port, password))) {
-    if (Date.now() > deadline) throw cannotStart(`it did not answer within ${startTimeoutMs / 1000} seconds`)
-    await sleep(50)
-  }
-}
-
-async function answers(port: number, password: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: urlOf(port, password), connectionTimeoutMillis: 2_000 })
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    return true
-  } catch {
-    return false
-  } finally {
-    await client.end().catch(() => undefined)
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-function cannotStart(why: string, cause?: unknown): IpbridgeError {
-  return new IpbridgeError(
-    'unavailable',
-    `the embedded PostgreSQL did not start: ${why}. Or set DATABASE_URL to a PostgreSQL of your own`,
-    { cause },
-  )
 }
