@@ -27,8 +27,11 @@ import { createBuiltinStore, type Space } from './ipam/builtin/store.ts'
 import { createUpkeep } from './ipam/builtin/upkeep.ts'
 import { type IpamFactory, ipamConnections } from './ipam/connections.ts'
 import type { Log } from './log.ts'
+import { dcimanager5 } from './panels/dcimanager5.ts'
 import { noPanel } from './panels/none.ts'
 import { type PanelFactory, serverPanels } from './panels/servers.ts'
+import { vdsmanager } from './panels/vdsmanager.ts'
+import { vmmanager5 } from './panels/vmmanager5.ts'
 import { createAnnouncer } from './queue/announcer.ts'
 import { migrateQueueTables, openQueues } from './queue/backend.ts'
 import { createDispatcher } from './queue/dispatcher.ts'
@@ -112,7 +115,10 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       ...options.ipamDrivers,
     },
   })
-  const panels = serverPanels({ registry, drivers: { none: noPanel, ...options.panelDrivers } })
+  const panels = serverPanels({
+    registry,
+    drivers: { none: noPanel, vmmanager5, vdsmanager, dcimanager5, ...options.panelDrivers },
+  })
 
   // The four processors
   const reconciliations = createReconciliations(db)

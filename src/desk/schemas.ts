@@ -49,13 +49,24 @@ export const connectionChange = connectionInput.omit({ name: true }).partial()
 
 export const serverInput = z.strictObject({
   name,
-  panel: z.string().min(1).max(40).default('none'),
+  panel: z
+    .string()
+    .min(1)
+    .max(40)
+    .default('none')
+    .meta({
+      description: 'what runs its guests; none: addresses are configured by hand',
+      example: 'vmmanager5',
+    }),
   url: url.optional(),
   login: z.string().max(200).optional(),
   password: secret.optional(),
   connection: lowerName.default('builtin').meta({ description: 'the connection that manages its addresses' }),
   tls: settings.optional(),
-  options: settings.optional().meta({ description: '`pools`: a list of pool names that it is limited to' }),
+  options: settings.optional().meta({
+    description:
+      '`pools`: a list of pool names that it is limited to; and what its panel takes, see its guide',
+  }),
 })
 export type ServerInput = z.output<typeof serverInput>
 

@@ -1,7 +1,7 @@
 import type { Db } from '../db/client.ts'
 import { isUniqueViolation, type Prisma } from '../db/client.ts'
 import { newId } from '../db/ids.ts'
-import { placeOf } from '../db/registry.ts'
+import { type OpenServer, placeOf } from '../db/registry.ts'
 import type { Vault } from '../db/vault.ts'
 import { asIpbridgeError, IpbridgeError } from '../errors.ts'
 import type { ServerPanels } from '../panels/servers.ts'
@@ -34,6 +34,17 @@ export function serverDesk({ db, vault, panels }: { db: Db; vault: Vault; panels
     }
   }
 
+  /** Checks the settings as the panel's driver takes them, before they are stored. */
+  function rehearse(server: Omit<OpenServer, 'connectionId' | 'updatedAt'>): void {
+    try {
+      panels.rehearse({ ...server, connectionId: '', updatedAt: new Date(0) })
+    } catch (error) {
+      if (!(error instanceof IpbridgeError)) throw error
+      const { message, faults } = error
+      throw new IpbridgeError('invalid_request', message, { cause: error, ...(faults && { faults }) })
+    }
+  }
+
   async function connectionId(name: string): Promise<string> {
     const row = await db.connection.findUnique({ where: { name } })
     if (row) return row.id
@@ -45,6 +56,16 @@ export function serverDesk({ db, vault, panels }: { db: Db; vault: Vault; panels
         },
       ],
     })
+  }
+
+  /** A password that no key opens any more has to be entered again, like one that is not there. */
+  function opened(sealed: string | null, id: string): string | undefined {
+    if (sealed === null) return undefined
+    try {
+      return vault.open(sealed, placeOf.serverPassword(id))
+    } catch {
+      return undefined
+    }
   }
 
   return {
@@ -64,6 +85,8 @@ export function serverDesk({ db, vault, panels }: { db: Db; vault: Vault; panels
     async add(actor: Actor, input: ServerInput, reason?: string) {
       const id = newId()
       const { name, connectionId = '', ...rest } = await columns(id, input)
+      const { url, login, password, tls = {}, options = {} } = input
+      rehearse({ id, name: input.name, panel: input.panel, url, login, password, tls, options })
       try {
         return await db.$transaction(async tx => {
           const row = await tx.server.create({
@@ -85,8 +108,19 @@ export function serverDesk({ db, vault, panels }: { db: Db; vault: Vault; panels
     },
 
     async change(actor: Actor, name: string, input: Partial<ServerInput>, reason?: string) {
-      const { id } = await find(name)
+      const row = await find(name)
+      const { id } = row
       const data = await columns(id, input)
+      rehearse({
+        id,
+        name,
+        panel: input.panel ?? row.panel,
+        url: input.url ?? row.url ?? undefined,
+        login: input.login ?? row.login ?? undefined,
+        password: input.password ?? opened(row.password, id),
+        tls: input.tls ?? (row.tls as Record<string, unknown>),
+        options: input.options ?? (row.options as Record<string, unknown>),
+      })
       return db.$transaction(async tx => {
         const row = await tx.server.update({ where: { id }, data, include })
         await audit(tx, actor, {

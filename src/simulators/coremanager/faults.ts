@@ -36,6 +36,8 @@ export const faultSchema = z.discriminatedUnion('what', [
   trouble('empty-body'),
   /** An answer with neither `ok` nor `error`, as when the panel dies half-way. */
   trouble('no-ok'),
+  /** The answer of somebody who has done what was asked; but nothing was done. */
+  trouble('says-ok'),
   /** An HTML page under HTTP 200. */
   trouble('html'),
   /** The right answer under the wrong content type. */

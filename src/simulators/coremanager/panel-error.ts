@@ -55,6 +55,16 @@ export function errorElement(refusal: Refusal, { lang, func, level, user }: Stac
   )
 }
 
+/** The numbers that errors have in version 4 (the fact sheet, 1.7). */
+const numbers: Record<string, number> = { exists: 2, missed: 3, value: 4, limit: 5, access: 6, license: 7 }
+
+/** The same as panels of version 4 say it: a number and a text; and nothing else of who may not sign in. */
+export function numberedError(refusal: Refusal, { lang }: Stack): Element {
+  if (refusal.type === 'auth') return el('authfail')
+  const text = messages(refusal)[lang === 'ru' ? 'ru' : 'en']
+  return el('error', text, { code: String(numbers[refusal.type] ?? 1) })
+}
+
 const labels: Record<string, string> = {
   elid: 'Element identifier',
   ip: 'IP address',

@@ -4,7 +4,7 @@ import { el } from './element.ts'
 import type { createFaults, Fault, ListFault, Trouble } from './faults.ts'
 import type { OneRow } from './json.ts'
 import { type Account, levels, type Outcome, type PanelFunction } from './panel.ts'
-import { errorElement, PanelError, type Refusal } from './panel-error.ts'
+import { errorElement, numberedError, PanelError, type Refusal } from './panel-error.ts'
 import { type Format, isFormat, type Rendered, renderError, renderOutcome } from './render.ts'
 import { docAttributes, echo, interfacePage, prevents, type Reply, shape } from './reply.ts'
 import { createSessions, type SessionRules } from './sessions.ts'
@@ -15,6 +15,8 @@ export interface ShellRules extends SessionRules {
   oneRow: OneRow
   /** From where `authinfo` is accepted at all, whoever signs in (the fact sheet, 1.2). Default: everywhere. */
   restrictAuthinfo?: readonly string[] | undefined
+  /** How it says what it refuses: panels of version 4 have numbers. Default: named. */
+  errors?: 'named' | 'numbered' | undefined
 }
 
 export interface ShellOptions<A extends Account> {
@@ -34,6 +36,7 @@ export interface ShellRequest extends Caller {
 }
 
 const nothing: Outcome = { kind: 'form', content: [] }
+const pretended: Outcome = { kind: 'done', content: [el('ok')] }
 
 /**
  * What all COREmanager panels share: one address, the function in `func`, three ways to sign in, output formats,
@@ -79,9 +82,12 @@ export function createShell<A extends Account>(options: ShellOptions<A>) {
       }
     }
 
-    const refuse = (refusal: Refusal) => renderError(out, errorElement(refusal, stack), refusal, rules.oneRow)
+    const elementOf = rules.errors === 'numbered' ? numberedError : errorElement
+    const refuse = (refusal: Refusal) => renderError(out, elementOf(refusal, stack), refusal, rules.oneRow)
+    const instead =
+      kind(struck, 'says-ok').length > 0 ? pretended : struck.some(prevents) ? nothing : undefined
     try {
-      const { outcome, cookie } = struck.some(prevents) ? { outcome: nothing } : act()
+      const { outcome, cookie } = instead ? { outcome: instead } : act()
       const [refused] = kind(struck, 'error')
       if (refused) return refuse(refused.error)
       const rendered = renderOutcome(out, kind(struck, 'no-ok').length > 0 ? nothing : outcome, {
