@@ -49,15 +49,10 @@ export const connectionChange = connectionInput.omit({ name: true }).partial()
 
 export const serverInput = z.strictObject({
   name,
-  panel: z
-    .string()
-    .min(1)
-    .max(40)
-    .default('none')
-    .meta({
-      description: 'what runs its guests; none: addresses are configured by hand',
-      example: 'vmmanager5',
-    }),
+  panel: z.string().min(1).max(40).default('none').meta({
+    description: 'what runs its guests; none: addresses are configured by hand',
+    example: 'vmmanager5',
+  }),
   url: url.optional(),
   login: z.string().max(200).optional(),
   password: secret.optional(),
