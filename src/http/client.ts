@@ -46,6 +46,8 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   status: number
+  /** The reason phrase beside the status: some systems put what went wrong there. */
+  reason: string
   headers: IncomingHttpHeaders
   text: string
 }
@@ -76,8 +78,8 @@ export function createHttpClient(target: HttpTarget, options: HttpOptions = {}) 
         tooLong = true
         call.cancel()
       })
-      const { statusCode, headers, body } = await call
-      const answer = { status: statusCode, headers, text: body }
+      const { statusCode, statusMessage = '', headers, body } = await call
+      const answer = { status: statusCode, reason: statusMessage, headers, text: body }
       if (accepts(statusCode)) return answer
       throw statusFailure(target, answer, changes, Date.now())
     } catch (error) {

@@ -160,7 +160,7 @@ export function panelFaults(contract: PanelContract): void {
 
     it('says so, and tries again later', async () => {
       const driver = panel.remote.unreachable()
-      const call = failureOf(driver.addresses(panel.service('1'), panel.signal))
+      const call = failureOf(driver.addresses(panel.service('101'), panel.signal))
       expect(await call).toMatchObject({ code: 'panel_unavailable', retry: 'later' })
       const { ok, remarks } = await driver.check(panel.signal)
       expect(ok).toBe(false)

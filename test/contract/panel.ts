@@ -60,6 +60,8 @@ export interface PanelSubject {
 export interface PanelContract {
   /** As `driver.name`. */
   name: string
+  /** What of the panel this is about, where there are several kinds of guests. */
+  about?: string
   /** What it can do is declared here, and tested to be so. */
   abilities: { setsUp: boolean; ptr: boolean; guests: boolean }
   /** When a change is in force. */
@@ -77,7 +79,7 @@ export interface PanelContract {
 
 /** The suite that every panel driver passes. */
 export function panelContract(contract: PanelContract): void {
-  describe(`The panel driver ${contract.name}`, () => {
+  describe(`The panel driver ${[contract.name, contract.about].filter(Boolean).join(' with ')}`, () => {
     describe('as a whole', () => {
       const panel = usePanel(contract)
 

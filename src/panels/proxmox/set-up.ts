@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto'
+import type { Address } from '../../domain/address.ts'
+import { IpbridgeError } from '../../errors.ts'
+import type { PanelService } from '../driver.ts'
+import type { Api, Params } from './api.ts'
+import type { Cluster } from './cluster.ts'
+import { type Guest, type GuestKind, nameOf, pathOf } from './guest.ts'
+import { addressesOf } from './nics.ts'
+import { parseProps } from './props.ts'
+import { parseSetUp, type SetUp, vmidIn } from './set-up-parameters.ts'
+import { config } from './shapes.ts'
+import type { Tasks } from './tasks.ts'
+
+export type Maker = ReturnType<typeof createMaker>
+
+export interface MakerOptions {
+  api: Api
+  cluster: Cluster
+  tasks: Tasks
+  /** What is set up unless the event says otherwise. */
+  defaults: Record<string, unknown>
+  /** The first and the last number that new guests get. */
+  vmids: readonly [number, number]
+  bridge: string | undefined
+}
+
+/** In the notes of a guest: the service that it was made for. */
+const markForm = /^ipbridge-service: (\S+)$/m
+
+export function serviceIn(notes: string): string | undefined {
+  const id = markForm.exec(notes)?.[1]
+  return id === undefined ? undefined : decodeURIComponent(id)
+}
+
+/**
+ * Makes guests for services, one each. The number of a guest follows from the id of its service, and Proxmox VE gives
+ * no number twice: so what an earlier try made, or is still making, is met again, whoever heard of it.
+ */
+export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: MakerOptions) {
+  const parse = (service: PanelService) => parseSetUp(service, { ...defaults, ...service.setup }, api.whom)
+
+  /** The guest that was made for a service, or else the number that one would get. */
+  async function look(service: PanelService, signal: AbortSignal): Promise<Guest | number> {
+    const guests = await cluster.list(signal)
+    for (const vmid of candidates(service)) {
+      const guest = guests.find(each => each.vmid === vmid) ?? (await cluster.lookAgain(vmid, signal))
+      if (guest === undefined) return vmid
+      if (guest.lock === 'create' || guest.lock === 'clone' || guest.lock === 'disk') {
+        const why = `${nameOf(guest)} is still being made, so it cannot be told for which service`
+        throw new IpbridgeError('panel_unavailable', `${api.whom}: ${why}`)
+      }
+      const known = await api.get(config, [...pathOf(guest), 'config'], signal)
+      if (serviceIn(String(known['description'] ?? '')) === service.id) return guest
+    }
+    const why = `service ${service.id} cannot be given a number for its guest: others have ${vmidIn(service.setup) ?? vmids.join(' to ')}`
+    throw new IpbridgeError('panel_refused', `${api.whom}: ${why}`)
+  }
+
+  function* candidates(service: PanelService): Generator<number> {
+    const named = vmidIn(service.setup)
+    if (named !== undefined) return yield named
+    const [first, last] = vmids
+    const size = last - first + 1
+    const begin = createHash('sha256').update(service.id).digest().readUInt32BE() % size
+    for (let step = 0; step < Math.min(size, 100); step++) yield first + ((begin + step) % size)
+  }
+
+  async function make(service: PanelService, vmid: number, signal: AbortSignal): Promise<Guest> {
+    const wanted = parse(service)
+    const what = `making guest ${vmid} for service ${service.id}`
+    const task =
+      wanted.clone === undefined
+        ? await create(service, wanted, vmid, signal)
+        : await clone(service, wanted, wanted.clone, vmid, signal)
+    await tasks.finish(task, what, signal)
+    const guest = await cluster.find(vmid, signal)
+    if (guest) return guest
+    throw new IpbridgeError(
+      'panel_unavailable',
+      `${api.whom} says that ${what} is done, but there is no such guest`,
+    )
+  }
+
+  async function create(
+    service: PanelService,
+    { kind, node, parameters }: SetUp,
+    vmid: number,
+    signal: AbortSignal,
+  ) {
+    if (node === undefined || kind === undefined) {
+      const why = `service ${service.id} names no guest, and its setup does not say how to make one: it needs clone (the number of a template), or kind and node`
+      throw new IpbridgeError('panel_refused', `${api.whom}: ${why}`)
+    }
+    const plug: Params =
+      bridge === undefined || kind === 'openvz' ? {} : { net0: firstInterface(kind, bridge) }
+    const params = { ...plug, ...named(service, kind, parameters), vmid: String(vmid) }
+    return api.change('POST', ['nodes', node, kind], params, signal)
+  }
+
+  async function clone(
+    service: PanelService,
+    { node, parameters }: SetUp,
+    template: number,
+    vmid: number,
+    signal: AbortSignal,
+  ) {
+    const from = await cluster.find(template, signal)
+    if (from === undefined || from.kind === 'openvz') {
+      const why = `service ${service.id} is to be a clone of ${template}, but there is no such guest or template`
+      throw new IpbridgeError('panel_refused', `${api.whom}: ${why}`)
+    }
+    const target: Params = node === undefined || node === from.node ? {} : { target: node }
+    const params = { ...target, ...named(service, from.kind, parameters), newid: String(vmid) }
+    return api.change('POST', [...pathOf(from), 'clone'], params, signal)
+  }
+
+  return {
+    /** The guest that was made for a service; undefined where there is none. */
+    async find(service: PanelService, signal: AbortSignal): Promise<Guest | undefined> {
+      const found = await look(service, signal)
+      return typeof found === 'number' ? undefined : found
+    },
+
+    /** The guest of a service; it is made where there is none. */
+    async findOrMake(service: PanelService, signal: AbortSignal): Promise<Guest> {
+      parse(service)
+      const found = await look(service, signal)
+      return typeof found === 'number' ? make(service, found, signal) : found
+    },
+
+    /** What a new guest brings along on its interfaces: nobody meant it to have that. */
+    async inherited(service: PanelService, signal: AbortSignal): Promise<Address[]> {
+      const { clone: template, parameters } = parse(service)
+      const from = template === undefined ? undefined : await cluster.find(template, signal)
+      const known = from ? await api.get(config, [...pathOf(from), 'config'], signal) : parameters
+      const texts = Object.entries(known).filter(([key]) => /^(net|ipconfig)\d+$/.test(key))
+      return texts.flatMap(([, text]) => addressesOf({ addressing: parseProps(String(text)) }))
+    },
+
+    /** Starts a guest that was made, unless its service wants it to stay off. */
+    async start(service: PanelService, guest: Guest, signal: AbortSignal): Promise<boolean> {
+      if (!parse(service).start) return false
+      const task = await api.change('POST', [...pathOf(guest), 'status', 'start'], {}, signal)
+      await tasks.finish(task, `starting ${nameOf(guest)}`, signal)
+      return true
+    },
+  }
+}
+
+/** The guest's name is the service's domain, and its notes say whose it is. */
+function named(service: PanelService, kind: GuestKind, parameters: Params): Params {
+  const mark = `ipbridge-service: ${encodeURIComponent(service.id)}`
+  const { description } = parameters
+  return {
+    [kind === 'qemu' ? 'name' : 'hostname']: service.domain,
+    ...parameters,
+    description: description === undefined ? mark : `${description}\n\n${mark}`,
+  }
+}
+
+function firstInterface(kind: GuestKind, bridge: string): string {
+  return kind === 'qemu'
+    ? `virtio,bridge=${bridge},firewall=1`
+    : `name=eth0,bridge=${bridge},firewall=1,type=veth`
+}

@@ -1,0 +1,107 @@
+import type { OpenServer } from '../../src/db/registry.ts'
+import { type ProxmoxPace, proxmox } from '../../src/panels/proxmox/driver.ts'
+import type { SimulatedGuest } from '../simulators/proxmox/books.ts'
+import { addressesIn, rewriteDrive, start } from '../simulators/proxmox/config.ts'
+import { type ProxmoxOptions, type SimulatedProxmox, startProxmox } from '../simulators/proxmox/start.ts'
+
+export type GuestKind = SimulatedGuest['kind']
+
+export const token = { login: 'ipbridge@pve!worker', password: '6f1e0c1a-5b7c-4a53-9d1c-0a5d5f0c9b11' }
+export const account = { login: 'ipbridge@pve', password: 'correct horse battery staple' }
+
+const pace: ProxmoxPace = { pollMs: 2, http: { connectMs: 1_000, responseMs: 5_000 } }
+
+/** A stored server, as the registry opens it. */
+export function openServer(fields: Partial<OpenServer>): OpenServer {
+  return {
+    id: 'server-1',
+    name: 'pve',
+    panel: 'proxmox',
+    url: undefined,
+    login: undefined,
+    password: undefined,
+    connectionId: 'connection-1',
+    tls: {},
+    options: {},
+    updatedAt: new Date(0),
+    ...fields,
+  }
+}
+
+export type Pve = Awaited<ReturnType<typeof startPve>>
+
+/** A simulated cluster, and drivers for it. */
+export async function startPve(
+  options: ProxmoxOptions & { kind?: GuestKind; credentials?: typeof token } = {},
+) {
+  const { kind = 'lxc', credentials = token, ...more } = options
+  const simulator = await startProxmox(more)
+  addTemplates(simulator)
+  const fields = { url: simulator.url, ...credentials }
+  let next = 101
+
+  return {
+    simulator,
+    fields,
+    driver: (changes: Partial<OpenServer> = {}) => proxmox(openServer({ ...fields, ...changes }), pace),
+
+    /** A guest as people make them, running and without addresses. */
+    addGuest(more: Partial<SimulatedGuest> = {}): SimulatedGuest {
+      const guest = simulator.books.add({ vmid: next++, kind, config: { ...configs[kind] }, ...more })
+      guest.running = more.running ?? true
+      rewriteDrive(guest)
+      return guest
+    },
+
+    guest(id: string | number): SimulatedGuest {
+      const guest = simulator.books.guests.get(Number(id))
+      if (guest === undefined) throw new Error(`the simulator has no guest ${id}`)
+      return guest
+    },
+
+    /** The guests that are no templates. */
+    guests: () => [...simulator.books.guests.values()].filter(({ template }) => !template),
+
+    /** By the books of the panel: what the configuration says, and the interfaces where they are known. */
+    addressesOf(id: string | number): string[] {
+      const guest = this.guest(id)
+      const live = guest.kind === 'lxc' && guest.running ? [...guest.live.values()].flat() : []
+      return [...new Set([...addressesIn(guest), ...live.map(text => text.split('/')[0] ?? '')])]
+    },
+
+    start,
+    stop: () => simulator.stop(),
+  }
+}
+
+const configs: Record<GuestKind, Record<string, string>> = {
+  lxc: { hostname: 'ct', net0: 'name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:01:02:03,type=veth' },
+  qemu: {
+    name: 'vm',
+    net0: 'virtio=BC:24:11:01:02:03,bridge=vmbr0,firewall=1',
+    ide2: 'local:vm-cloudinit,media=cdrom',
+  },
+  openvz: { hostname: 'ct.example.net', ip_address: '' },
+}
+
+/** What new guests are made of. */
+export const setups: Record<GuestKind, Record<string, unknown>> = {
+  lxc: {
+    kind: 'lxc',
+    node: 'pve1',
+    ostemplate: 'local:vztmpl/debian-12.tar.zst',
+    net0: 'name=eth0,bridge=vmbr0,firewall=1',
+    memory: 512,
+  },
+  qemu: { clone: 9000, full: true },
+  openvz: { kind: 'openvz', node: 'pve1', ostemplate: 'local:vztmpl/debian-6.tar.gz', memory: 512 },
+}
+
+function addTemplates({ books }: SimulatedProxmox): void {
+  books.add({
+    vmid: 9000,
+    kind: 'qemu',
+    template: true,
+    config: { ...configs.qemu, name: 'template', ipconfig0: 'ip=10.0.0.9/8,gw=10.0.0.1', template: '1' },
+  })
+}
