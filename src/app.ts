@@ -29,6 +29,7 @@ import { type IpamFactory, ipamConnections } from './ipam/connections.ts'
 import type { Log } from './log.ts'
 import { dcimanager5 } from './panels/dcimanager5.ts'
 import { noPanel } from './panels/none.ts'
+import { proxmox } from './panels/proxmox/driver.ts'
 import { type PanelFactory, serverPanels } from './panels/servers.ts'
 import { vdsmanager } from './panels/vdsmanager.ts'
 import { vmmanager5 } from './panels/vmmanager5.ts'
@@ -117,7 +118,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   })
   const panels = serverPanels({
     registry,
-    drivers: { none: noPanel, vmmanager5, vdsmanager, dcimanager5, ...options.panelDrivers },
+    drivers: { none: noPanel, vmmanager5, vdsmanager, dcimanager5, proxmox, ...options.panelDrivers },
   })
 
   // The four processors

@@ -3,6 +3,7 @@ import { type ProxmoxPace, proxmox } from '../../src/panels/proxmox/driver.ts'
 import type { SimulatedGuest } from '../simulators/proxmox/books.ts'
 import { addressesIn, rewriteDrive, start } from '../simulators/proxmox/config.ts'
 import { type ProxmoxOptions, type SimulatedProxmox, startProxmox } from '../simulators/proxmox/start.ts'
+import { openServer } from './servers.ts'
 
 export type GuestKind = SimulatedGuest['kind']
 
@@ -10,23 +11,6 @@ export const token = { login: 'ipbridge@pve!worker', password: '6f1e0c1a-5b7c-4a
 export const account = { login: 'ipbridge@pve', password: 'correct horse battery staple' }
 
 const pace: ProxmoxPace = { pollMs: 2, http: { connectMs: 1_000, responseMs: 5_000 } }
-
-/** A stored server, as the registry opens it. */
-export function openServer(fields: Partial<OpenServer>): OpenServer {
-  return {
-    id: 'server-1',
-    name: 'pve',
-    panel: 'proxmox',
-    url: undefined,
-    login: undefined,
-    password: undefined,
-    connectionId: 'connection-1',
-    tls: {},
-    options: {},
-    updatedAt: new Date(0),
-    ...fields,
-  }
-}
 
 export type Pve = Awaited<ReturnType<typeof startPve>>
 
@@ -37,7 +21,7 @@ export async function startPve(
   const { kind = 'lxc', credentials = token, ...more } = options
   const simulator = await startProxmox(more)
   addTemplates(simulator)
-  const fields = { url: simulator.url, ...credentials }
+  const fields = { name: 'pve', panel: 'proxmox', url: simulator.url, ...credentials }
   let next = 101
 
   return {

@@ -19,7 +19,7 @@ export type Api = ReturnType<typeof createApi>
  */
 export function createApi(http: HttpClient, account: { login: string; password: string }) {
   const { target } = http
-  const session = createSession({ ...account, whom: target.whom }, enter)
+  const session = createSession(account, enter)
 
   async function exchange(
     method: NonNullable<HttpRequest['method']>,

@@ -2,12 +2,12 @@ import { Address4, Address6 } from 'ip-address'
 import { z } from 'zod'
 import type { OpenServer } from '../../db/registry.ts'
 import { type Address, AddressError, canonicalAddress, familyOf } from '../../domain/address.ts'
-import { faultsOf } from '../../domain/faults.ts'
 import { guarded } from '../../domain/guarded.ts'
 import { IpbridgeError } from '../../errors.ts'
-import { tlsSettings } from '../../http/tls.ts'
 import type { AddressNetwork } from '../../ipam/driver.ts'
 import type { PanelAddress } from '../driver.ts'
+import { commonOptions, type PanelSettings, settingsOf } from '../settings.ts'
+import { loginForm } from './session.ts'
 
 const address = z.string().transform(guarded(canonicalAddress, AddressError))
 
@@ -24,8 +24,7 @@ const vmids = z
 
 /** `server.options` of a Proxmox VE. */
 const settings = z.strictObject({
-  /** Which pools of the connection the server is limited to: the IPAM's business. */
-  pools: z.array(z.string()).optional(),
+  ...commonOptions,
   /** The interface of a guest that gets its main address. */
   interface: z
     .string()
@@ -50,24 +49,21 @@ const settings = z.strictObject({
   taskMinutes: z.number().min(1).max(240).default(10),
 })
 
-/** What the driver needs of a stored server. */
-const server = z.object({
-  url: z.string('is missing; it is where Proxmox VE answers, such as https://pve.example.net:8006'),
-  login: z.string('is missing; it is user@realm, or user@realm!token'),
-  password: z.string('is missing; it is the password, or the secret of the token'),
-  tls: tlsSettings,
-  options: settings,
-})
-
 export type ProxmoxOptions = z.output<typeof settings>
 
-/** Reads the fields of a stored server. @throws invalid_configuration with every fault */
-export function readServer(stored: OpenServer): z.output<typeof server> {
-  const { success, data, error } = server.safeParse(stored)
-  if (success) return data
-  const faults = faultsOf(error, stored)
-  const told = faults.map(({ pointer, message }) => `${pointer} ${message}`).join('; ')
-  throw new IpbridgeError('invalid_configuration', `server ${stored.name}: ${told}`, { faults })
+const url = z.url({
+  protocol: /^https?$/,
+  error: 'must be where Proxmox VE answers, such as https://pve.example.net:8006',
+})
+
+/** Reads the fields of a stored server. @throws invalid_configuration naming each bad field and what it takes */
+export function readServer(server: OpenServer): PanelSettings<ProxmoxOptions> {
+  const read = settingsOf(server, settings, url)
+  if (loginForm.test(read.login)) return read
+  const message = 'must be user@realm, such as ipbridge@pve, or a token of it, user@realm!token'
+  throw new IpbridgeError('invalid_configuration', `server ${server.name}: login ${message}`, {
+    faults: [{ pointer: '/login', message }],
+  })
 }
 
 /** `https://HOST:8006/api2/json/`, whatever of it is given. */

@@ -1,5 +1,3 @@
-import { IpbridgeError } from '../../errors.ts'
-
 export type Headers = Record<string, string>
 
 /** What a sign-in gives: the ticket goes into a cookie, the other beside every change. */
@@ -14,7 +12,7 @@ export type Session = ReturnType<typeof createSession>
 const ticketMs = 60 * 60_000
 
 /** `user@realm`, or a token of that user: `user@realm!token`. */
-const loginForm = /^[^\s:/@!]+@[A-Za-z][A-Za-z0-9.\-_]+(![A-Za-z][A-Za-z0-9.\-_]+)?$/
+export const loginForm = /^[^\s:/@!]+@[A-Za-z][A-Za-z0-9.\-_]+(![A-Za-z][A-Za-z0-9.\-_]+)?$/
 
 /**
  * Who we are to Proxmox VE: an API token (version 6.2 and later) goes along with every call as it is; a password is
@@ -23,14 +21,10 @@ const loginForm = /^[^\s:/@!]+@[A-Za-z][A-Za-z0-9.\-_]+(![A-Za-z][A-Za-z0-9.\-_]
  * @param now a clock in milliseconds that only goes forward
  */
 export function createSession(
-  { login, password, whom }: { login: string; password: string; whom: string },
+  { login, password }: { login: string; password: string },
   enter: () => Promise<Ticket>,
   now: () => number = () => performance.now(),
 ) {
-  if (!loginForm.test(login)) {
-    const why = `the login ${JSON.stringify(login)} must be user@realm, such as ipbridge@pve, or user@realm!token`
-    throw new IpbridgeError('invalid_configuration', `${whom}: ${why}`)
-  }
   let current: { ticket: Promise<Ticket>; until: number } | undefined
 
   function ticket(): Promise<Ticket> {
@@ -44,15 +38,15 @@ export function createSession(
     return current.ticket
   }
 
+  const isToken = login.includes('!')
+
   return {
-    login,
-    isToken: login.includes('!'),
     /** What must never be shown. */
     secrets: [password].filter(secret => secret.length > 2),
 
     /** The headers of one call. Changes need the proof against cross-site requests. */
     async headers(changes: boolean): Promise<Headers> {
-      if (this.isToken) return { authorization: `PVEAPIToken=${login}=${password}` }
+      if (isToken) return { authorization: `PVEAPIToken=${login}=${password}` }
       const { ticket: cookie, csrf } = await ticket()
       return {
         cookie: `PVEAuthCookie=${encodeURIComponent(cookie)}`,
@@ -62,7 +56,7 @@ export function createSession(
 
     /** Called when a call was not authorised. @returns whether a new ticket is worth a try */
     async ended({ cookie }: Headers): Promise<boolean> {
-      if (this.isToken) return false
+      if (isToken) return false
       const known = await current?.ticket.catch(() => undefined)
       if (known && cookie === `PVEAuthCookie=${encodeURIComponent(known.ticket)}`) current = undefined
       return true
