@@ -9,8 +9,8 @@ import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
 import { createDeliveries } from './db/deliveries.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from './db/embedded/postgres.ts'
-import { newId } from './db/ids.ts'
 import { createImports } from './db/imports.ts'
+import { createLedgerEntries } from './db/ledger-entries.ts'
 import { migrate } from './db/migrate.ts'
 import { createOperations } from './db/operations.ts'
 import { createReconciliations } from './db/reconciliations.ts'
@@ -41,6 +41,7 @@ import { parseRedisUrl } from './queue/redis-url.ts'
 import { createRunner } from './queue/runner.ts'
 import { keepSchedule, nightly } from './queue/scheduler.ts'
 import { startWorkers, stopWorkers } from './queue/workers.ts'
+import { createLookAgain } from './reconciliation/look-again.ts'
 
 export type App = Awaited<ReturnType<typeof createApp>>
 
@@ -123,6 +124,8 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
 
   // The four processors
   const reconciliations = createReconciliations(db)
+  const entries = createLedgerEntries(db)
+  const lookAgain = createLookAgain(entries)
   const ports = { reservations: createReservations(db), ipamOf: ipams.ipamOf, panelOf: panels.panelOf }
   const runner = createRunner({
     operations,
@@ -130,7 +133,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       allocate: allocate(ports),
       release: release(ports),
       ptr: ptr(ports),
-      reconcile: reconcile({ ...ports, reconciliations, newId }),
+      reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain }),
     },
     announce: announcer.announce,
     clock,
@@ -163,6 +166,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     panels,
     pools,
     reconciliations,
+    lookAgain,
     deliveries,
     sendWebhook,
     imports: createImports(db),

@@ -88,6 +88,11 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
       signal => driver.findByMarker(marker, signal),
       r => (r ? 'found' : 'nothing'),
     )
+    if (run.payload.adopt && driver.claim && requested !== undefined) {
+      const claimed = { address: requested, marker, owner: `${run.service.id} ${slot}` }
+      await run.step('claim', signal => driver.claim?.(claimed, signal) ?? Promise.resolve())
+      return found ?? { address: requested, marker }
+    }
     if (found) return found
     const limits = pool === undefined ? pools : [pool]
     return run.step('request', signal =>

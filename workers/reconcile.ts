@@ -1,103 +1,184 @@
-import type { Reconciliations, StoredFinding } from '../src/db/reconciliations.ts'
+import type { LedgerEntries } from '../src/db/ledger-entries.ts'
+import type { Begun, FoundDifference, Reconciliations } from '../src/db/reconciliations.ts'
 import type { Address } from '../src/domain/address.ts'
-import {
-  actionFor,
-  compareEntries,
-  type Difference,
-  planHash,
-  releaseCap,
-  sideBySide,
-  streakKey,
-} from '../src/domain/findings.ts'
-import type { Marker } from '../src/domain/marker.ts'
+import { maxAttempts } from '../src/domain/backoff.ts'
+import { doubtsAbout, mostMissing, type Tally } from '../src/domain/doubts.ts'
+import { compareEntries, subjectOf } from '../src/domain/findings.ts'
 import { done } from '../src/domain/outcome.ts'
-import { IpbridgeError } from '../src/errors.ts'
+import { actionFor, expectationsOf, policiesIn, releaseCap } from '../src/domain/reconcile-settings.ts'
+import { ascending, sideBySide } from '../src/domain/side-by-side.ts'
+import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
+import type { Candidate, LookAgain } from '../src/reconciliation/look-again.ts'
 
-type ReconcilePorts = Pick<Ports, 'ipamOf'> & { reconciliations: Reconciliations; newId: () => string }
+type ReconcilePorts = Pick<Ports, 'ipamOf'> & {
+  reconciliations: Reconciliations
+  entries: LedgerEntries
+  lookAgain: LookAgain
+}
 
-const chunk = 500
+/** What one run works with. */
+interface Comparison {
+  run: Run
+  ipam: Ipam
+  begun: Begun
+  /** How many addresses of ours there are to compare. */
+  oursInAll: number
+}
+
+/** How much is compared, differs, or goes by, until that is stored. */
+const stride = { compared: 10_000, candidates: 500, ms: 2_000 }
+
+/** So many unmarked records are read again; of more, the list is believed: nothing is ever done about them. */
+const mostUnknownReads = 10_000
 
 /**
  * Compares the ledger with an IPAM (nightly, or on demand) and writes a plan. It never acts.
  *
- * Both lists are walked side by side in address order. They are read while work goes on, so every difference
- * is looked at a second time, one by one, and what is being worked on is left out.
+ * Both lists are walked side by side in address order, in bounded memory. They are read while work goes on, so every
+ * difference is looked at a second time, and what is being worked on is left out. What is compared is stored as it
+ * goes: a run that was stopped goes on where it was.
  */
-export function reconcile({ ipamOf, reconciliations, newId }: ReconcilePorts): Processor {
+export function reconcile({ ipamOf, reconciliations, entries, lookAgain }: ReconcilePorts): Processor {
   return async run => {
     const ipam = await ipamOf(run)
-    const id = await run.step('begin', () => reconciliations.begin(ipam.connectionId, run.id))
-    const { compared, seen, ours } = await run.step('compare', signal => compare(ipam, signal))
-    if (seen === 0 && ours > 0) {
-      const remark = `${ipam.name} lists no address at all, but the ledger has ${ours} there: nothing was planned`
-      await run.step('stop', () =>
-        reconciliations.finish(id, { state: 'stopped', compared: ours, remark, findings: [] }),
-      )
-      throw new IpbridgeError('reconcile_refused', remark)
-    }
-    const differences = await run.step('look again', signal => confirm(run, ipam, compared, signal))
-    const findings = await decide(ipam, differences, ours)
-    const hash = planHash(findings)
-    await run.step('plan', () =>
-      reconciliations.finish(id, { state: 'planned', hash, compared: seen, findings }),
+    const begun = await run.step(
+      'begin',
+      () => begin(run, ipam),
+      started => (started.resumed ? 'goes on' : 'done'),
     )
-    const data = { connection: ipam.name, reconciliation: id, hash, findings: findings.length }
-    return done({ messages: [{ type: 'reconcile.finished', data }] })
+    const comparison = { run, ipam, begun, oursInAll: await entries.count(ipam.connectionId) }
+    try {
+      const tally =
+        begun.phase === 'addresses'
+          ? await run.step('compare', signal => compare(comparison, signal))
+          : begun.tally
+      return await plan(comparison, tally)
+    } catch (error) {
+      await breakOff(comparison, error)
+      throw error
+    }
   }
 
-  /** The addresses at which the two sides seem to differ. */
-  async function compare(ipam: Ipam, signal: AbortSignal) {
-    const compared: Address[] = []
-    let [seen, ours] = [0, 0]
-    for await (const { left, right } of sideBySide(
-      reconciliations.ledger(ipam.connectionId),
-      ipam.driver.list(signal),
-    )) {
-      if (left) ours += 1
-      if (right) seen += 1
-      const difference = compareEntries(left, right, () => 'orphan')
-      if (difference) compared.push(difference.address)
-    }
-    return { compared, seen, ours }
+  async function begin(run: Run, { connectionId, reconcile }: Ipam): Promise<Begun> {
+    return reconciliations.begin(connectionId, run, {
+      total: await entries.count(connectionId),
+      policies: isFirst => policiesIn(reconcile, isFirst),
+    })
   }
 
-  /** Looks at both sides of each address again, the ledger first: what it says now was true of the IPAM before. */
-  async function confirm(
-    run: Run,
-    { driver, connectionId }: Ipam,
-    addresses: Address[],
-    signal: AbortSignal,
-  ) {
-    const differences: Difference[] = []
-    for (let start = 0; start < addresses.length; start += chunk) {
-      run.signal.throwIfAborted()
-      const part = addresses.slice(start, start + chunk)
-      const records = await Promise.all(part.map(address => driver.read(address, signal)))
-      const { entries, busy } = await reconciliations.at(connectionId, part)
-      const markers = records.flatMap(record => record?.marker ?? [])
-      const meanings = await reconciliations.meanings(markers)
-      part.forEach((address, index) => {
-        if (busy.has(address)) return
-        const meaningOf = (marker: Marker) => meanings.get(marker) ?? 'orphan'
-        const difference = compareEntries(entries.get(address), records[index], meaningOf)
-        if (difference) differences.push(difference)
-      })
+  /** Walks both lists and stores, stride by stride, where they differ. */
+  async function compare({ run, ipam, begun, oursInAll }: Comparison, signal: AbortSignal): Promise<Tally> {
+    const { connectionId, driver, name } = ipam
+    const key = { id: begun.id, epoch: run.epoch }
+    const { policies } = begun
+    const expected = expectationsOf(ipam)
+    const tally = { ...begun.tally }
+    let isAnythingListed = false
+    let [after, candidates] = [begun.after, [] as Candidate[]]
+    let [storedCompared, storedAt] = [tally.compared, performance.now()]
+
+    function onRepeat(address: Address): void {
+      tally.repeated += 1
+      tally.firstRepeated ??= address
+      if (tally.repeated > 1_000 + tally.seen) {
+        throw refused(`the list of ${name} does not end: it gives the same addresses again and again`)
+      }
     }
-    return differences
+
+    async function checkpoint(): Promise<void> {
+      const looks = await lookAgain(ipam, candidates, begun.at, signal)
+      const found: FoundDifference[] = []
+      for (const { difference, omitted } of looks) {
+        if (omitted) tally.omitted += 1
+        if (difference === undefined) continue
+        if (difference.class === 'missing') tally.missing += 1
+        if (policies[difference.class] === 'ignore') continue
+        const action = actionFor(difference, policies, { claim: driver.claim !== undefined, expected })
+        found.push({ ...difference, subject: subjectOf(difference), action })
+      }
+      tally.reads += candidates.filter(({ believed }) => !believed).length
+      if (!(await reconciliations.store(key, { phase: 'addresses', after, tally }, found))) {
+        throw new FenceLost(run.id)
+      }
+      if (tally.omitted > mostMissing(oursInAll)) {
+        throw refused(`the list of ${name} leaves out what it has: ${tally.omitted} of our addresses so far`)
+      }
+      candidates = []
+      storedCompared = tally.compared
+      storedAt = performance.now()
+    }
+
+    const onFirst = () => {
+      isAnythingListed = true
+    }
+    const ours = ascending(entries.list(connectionId, after), { after })
+    const theirs = ascending(driver.list(signal, after), { after, onFirst, onRepeat })
+    for await (const { address, left, right } of sideBySide(ours, theirs)) {
+      // That says enough: ours are not looked up one by one.
+      if (!isAnythingListed && begun.after === undefined) {
+        throw nothingListed(ipam, oursInAll)
+      }
+      tally.compared += 1
+      if (left) tally.ours += 1
+      if (right) tally.seen += 1
+      const seeming = compareEntries(left, right, () => 'orphan', expected)
+      if (seeming && !(seeming.class === 'unknown' && policies.unknown === 'ignore')) {
+        const believed = seeming.class === 'unknown' && tally.reads > mostUnknownReads
+        candidates.push({ address, listed: right && plain(right), ...(believed ? { believed } : {}) })
+      }
+      after = address
+      const isDue =
+        candidates.length >= stride.candidates ||
+        tally.compared - storedCompared >= stride.compared ||
+        performance.now() - storedAt >= stride.ms
+      if (isDue) await checkpoint()
+    }
+    if (tally.seen === 0 && tally.ours > 0) throw nothingListed(ipam, tally.ours)
+    await checkpoint()
+    return tally
   }
 
   /** Gives every difference its action, within the guard rails. */
-  async function decide(ipam: Ipam, differences: Difference[], ours: number): Promise<StoredFinding[]> {
-    const streaks = await reconciliations.streaks(ipam.connectionId)
-    let releases = releaseCap(ours)
-    return differences.map(difference => {
-      const before =
-        streaks.get(streakKey(difference.class, difference.address, difference.theirs?.marker)) ?? 0
-      const wanted = actionFor(difference.class, before + 1)
-      const action = wanted === 'release' && releases-- <= 0 ? 'report' : wanted
-      return { ...difference, id: newId(), action, streak: before + 1 }
-    })
+  async function plan({ run, ipam, begun }: Comparison, tally: Tally) {
+    const made = await run.step('plan', () =>
+      reconciliations.plan(
+        { id: begun.id, epoch: run.epoch },
+        {
+          doubts: doubtsAbout(ipam.name, tally),
+          remarks: [],
+          most: releaseCap(ipam.reconcile, tally.ours),
+        },
+      ),
+    )
+    if (made === undefined) throw new FenceLost(run.id)
+    const data = { connection: ipam.name, reconciliation: begun.id, ...made }
+    return done({ messages: [{ type: 'reconcile.finished', data }] })
   }
+
+  /** The report says why a run did not come to its end, and whether another try goes on with it. */
+  async function breakOff({ run, begun }: Comparison, thrown: unknown): Promise<void> {
+    if (run.signal.aborted || thrown instanceof FenceLost) return
+    const { code, message, retry } = asIpbridgeError(thrown)
+    const isOver = retry === 'never' || run.attempts >= maxAttempts
+    await reconciliations.breakOff(
+      { id: begun.id, epoch: run.epoch },
+      code === 'reconcile_refused'
+        ? { remark: `${message}: nothing was planned`, ended: 'stopped' }
+        : { remark: `broke off: ${code}: ${message}; nothing was planned`, ended: isOver && 'failed' },
+    )
+  }
+}
+
+function plain({ network: _, ...entry }: Candidate['listed'] & { network?: unknown }): Candidate['listed'] {
+  return entry
+}
+
+function nothingListed({ name }: Ipam, ours: number): IpbridgeError {
+  return refused(`${name} lists no address at all, but the ledger has ${ours} there`)
+}
+
+function refused(why: string): IpbridgeError {
+  return new IpbridgeError('reconcile_refused', why)
 }

@@ -1,13 +1,12 @@
 import type { Command } from 'commander'
+import type { FindingView } from '../desk/findings.ts'
 import type { Standing } from '../desk/operations.ts'
-import type { FindingView, PlanView } from '../desk/reconciliations.ts'
+import type { PlanWithFindings } from '../desk/reconciliations.ts'
 import { IpbridgeError } from '../errors.ts'
 import { untilAtRest } from './at-rest.ts'
 import { exitCodes } from './failure.ts'
 import { say, sayJson, shown, tableOf } from './output.ts'
 import { type Session, withApp } from './session.ts'
-
-type Plan = PlanView & { findings: FindingView[] }
 
 interface Options {
   connection?: string
@@ -76,7 +75,7 @@ async function allConnections({ app }: Session): Promise<string[]> {
   }
 }
 
-function tellPlan({ connection, hash, state, compared, remark, findings, counts }: Plan): void {
+function tellPlan({ connection, hash, state, compared, remark, findings, counts }: PlanWithFindings): void {
   const text = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
   say(
     `${connection}: ${compared} addresses compared, ${text.length === 0 ? 'no differences' : text.join(', ')}`,

@@ -1,148 +1,234 @@
 import type { Address } from '../domain/address.ts'
-import { type Difference, type FindingAction, type OurEntry, streakKey } from '../domain/findings.ts'
-import { assignmentOfMarker, type Marker, markerOf } from '../domain/marker.ts'
-import type { Db } from './client.ts'
+import { nothingCounted, type Tally } from '../domain/doubts.ts'
+import type { Difference } from '../domain/findings.ts'
+import { createPlanHash, type HashedFinding } from '../domain/plan-hash.ts'
+import { type FindingAction, type Policies, takingActions } from '../domain/reconcile-settings.ts'
+import { type Db, Prisma, type Queryable } from './client.ts'
 import { newId } from './ids.ts'
 
-/** A finding as it is stored: a difference, and what the plan would do about it. */
-export interface StoredFinding extends Difference {
-  id: string
+/** A difference, and what its policy would have done about it. */
+export interface FoundDifference extends Difference {
+  subject: string
   action: FindingAction
-  streak: number
 }
 
-interface OurRow {
+/** Where a run takes up its work. */
+export interface Begun {
   id: string
-  service_id: string
-  address: Address
-  ptr: string | null
-  conflicts: number
+  /** Whether an earlier try has come so far already. */
+  resumed: boolean
+  /** When the run began. */
+  at: Date
+  phase: Phase
+  /** Everything up to here is compared. */
+  after: Address | undefined
+  tally: Tally
+  policies: Policies
+}
+
+/** What a run does, in order: it compares the addresses, then looks at panels and operations, then plans. */
+export type Phase = 'addresses' | 'elsewhere'
+
+/** Who writes: a run that has lost its fence writes nothing. */
+export interface RunKey {
+  id: string
+  epoch: number
+}
+
+/** How far a run is. */
+export interface Checkpoint {
+  phase: Phase
+  after: Address | undefined
+  tally: Tally
 }
 
 export type Reconciliations = ReturnType<typeof createReconciliations>
 
-const pageSize = 2_000
+const hashPage = 2_000
 
-/** What reconciliation reads of the ledger, and the plans that it writes. */
+/** The runs of reconciliation, with their findings and plans. */
 export function createReconciliations(db: Db) {
   return {
-    async begin(connectionId: string, operationId: string): Promise<string> {
-      const id = newId()
-      // A run that died left its row open; the new run takes its place.
-      await db.$executeRaw`
-        update reconciliation set state = 'failed', ended_at = now(), remark = 'interrupted; a later run took its place'
-        where connection_id = ${connectionId}::uuid and state = 'running'`
-      await db.reconciliation.create({ data: { id, connectionId, operationId, state: 'running' } })
-      return id
-    },
-
-    /** Live assignments of a connection that hold an address and are not being worked on, by address. */
-    async *ledger(connectionId: string): AsyncGenerator<OurEntry> {
-      for (let after: Address | undefined; ; ) {
-        const rows: OurRow[] = await db.$queryRaw`
-          select a.id, a.service_id, a.address, a.ptr, a.conflicts from assignment a
-          where a.connection_id = ${connectionId}::uuid and a.state in ('reserved', 'active') and a.held
-            and (${after ?? null}::inet is null or a.address > ${after ?? null}::inet)
-          order by a.address limit ${pageSize}::int`
-        yield* rows.map(toEntry)
-        after = rows.at(-1)?.address
-        if (rows.length < pageSize) return
-      }
-    },
-
-    /** The live assignment at each address, unless work on its service is under way. */
-    async at(
+    /**
+     * Begins a run, or goes on with the one that an earlier try of the same operation began.
+     * @param options.total how many addresses there will be at the least
+     * @param options.policies given whether the IPAM's PTRs are still to be taken over
+     */
+    async begin(
       connectionId: string,
-      addresses: Address[],
-    ): Promise<{ entries: Map<Address, OurEntry>; busy: Set<Address> }> {
-      const rows = await db.$queryRaw<(OurRow & { busy: boolean; listed: boolean })[]>`
-        select a.id, a.service_id, a.address, a.ptr, a.conflicts, a.state in ('reserved', 'active') as listed,
-          a.state in ('pending', 'releasing') or exists (
-            select from operation o where o.service_id = a.service_id and o.state in ('queued', 'running', 'waiting')) as busy
-        from assignment a
-        where a.connection_id = ${connectionId}::uuid and a.address = any (${addresses}::inet[]) and a.held and a.state <> 'released'`
+      operation: RunKey,
+      options: { total: number; policies: (isFirst: boolean) => Policies },
+    ): Promise<Begun> {
+      const { epoch } = operation
+      const [open] = await db.$queryRaw<(Omit<Begun, 'after' | 'resumed'> & { after: Address | null })[]>`
+        update reconciliation set epoch = ${epoch}::int, remark = null
+        where operation_id = ${operation.id}::uuid and state = 'running' and epoch < ${epoch}::int
+        returning id, created_at as at, last_address as after, tally, policies,
+          case when tally ->> 'phase' = 'elsewhere' then 'elsewhere' else 'addresses' end as phase`
+      if (open) {
+        const tally = { ...nothingCounted, ...open.tally }
+        return { ...open, tally, after: open.after ?? undefined, resumed: open.after !== null }
+      }
+      const [before] = await db.$queryRaw<{ id: string | null; compared: number | null; first: boolean }[]>`
+        select p.id, p.compared, not exists (
+          select from reconciliation r
+          where r.connection_id = ${connectionId}::uuid and (r.state = 'applied' or (
+            r.state = 'planned' and not r.counts ? 'ptr' and coalesce((r.tally ->> 'ours')::int, r.compared) > 0))) as first
+        from (select 1) one left join lateral (
+          select id, compared from reconciliation
+          where connection_id = ${connectionId}::uuid and state in ('planned', 'applied') order by id desc limit 1) p on true`
+      const policies = options.policies(before?.first ?? true)
+      const id = newId()
+      // A run whose operation was given up left its row open.
+      await db.$executeRaw`
+        update reconciliation set state = 'failed', ended_at = now(), remark = concat_ws('; ', remark, 'a later run took its place')
+        where connection_id = ${connectionId}::uuid and state = 'running'`
+      const { createdAt } = await db.reconciliation.create({
+        data: {
+          id,
+          connectionId,
+          operationId: operation.id,
+          epoch,
+          state: 'running',
+          total: Math.max(options.total, before?.compared ?? 0),
+          previousId: before?.id ?? null,
+          policies,
+        },
+      })
       return {
-        entries: new Map(rows.filter(row => row.listed).map(row => [row.address, toEntry(row)])),
-        busy: new Set(rows.filter(row => row.busy).map(row => row.address)),
+        id,
+        resumed: false,
+        at: createdAt,
+        phase: 'addresses',
+        after: undefined,
+        tally: nothingCounted,
+        policies,
       }
     },
 
-    /** What it means that an IPAM record carries each of these markers without a live assignment at its address. */
-    async meanings(markers: Marker[]): Promise<Map<Marker, 'orphan' | 'conflict' | 'in flight'>> {
-      const ids = markers.flatMap(marker => assignmentOfMarker(marker) ?? [])
-      const conflicts = await db.$queryRaw<{ marker: string }[]>`
-        select marker from conflict where marker = any (${markers}::text[]) and resolved_at is null`
-      const busy = await db.$queryRaw<{ id: string }[]>`
-        select a.id from assignment a where a.id = any (${ids}::uuid[]) and (a.state in ('pending', 'releasing') or exists (
-          select from operation o where o.assignment_id = a.id and o.state in ('queued', 'running', 'waiting', 'parked')))`
-      const conflicting = new Set(conflicts.map(row => row.marker))
-      const inFlight = new Set(busy.map(row => row.id))
-      return new Map(
-        markers.map(marker => {
-          if (conflicting.has(marker)) return [marker, 'conflict']
-          return [marker, inFlight.has(assignmentOfMarker(marker) ?? '') ? 'in flight' : 'orphan']
-        }),
-      )
+    /**
+     * Stores how far a run is, with what it found on the way: all or nothing. What the run before has seen, too, is
+     * told by its streak, and stays ignored where it was ignored and has not changed.
+     * @returns false where the fence was lost
+     */
+    async store(
+      key: RunKey,
+      { phase, after, tally }: Checkpoint,
+      found: FoundDifference[],
+    ): Promise<boolean> {
+      const items = found.map(({ serviceId, assignmentId, ...item }) => ({
+        ...item,
+        id: newId(),
+        service: serviceId,
+        assignment: assignmentId,
+        taking: takingActions.includes(item.action),
+      }))
+      const [row] = await db.$queryRaw<{ written: number }[]>`
+        with mine as (
+          update reconciliation
+          set last_address = ${after ?? null}::inet, compared = ${tally.compared}::int,
+            total = greatest(total, ${tally.compared}::int), tally = ${JSON.stringify({ ...tally, phase })}::jsonb
+          where id = ${key.id}::uuid and epoch = ${key.epoch}::int and state = 'running'
+          returning id, previous_id),
+        stored as (
+          insert into finding (id, reconciliation_id, class, address, service_id, assignment_id, ours, theirs, subject,
+            action, streak, decision, note)
+          select i.id, mine.id, i.class, i.address, i.service, i.assignment, i.ours, i.theirs, i.subject,
+            case when i.taking and p.id is null then 'report' else i.action end, coalesce(p.streak, 0) + 1,
+            case when p.decision = 'ignore' and p.ours is not distinct from i.ours and p.theirs is not distinct from i.theirs
+              then 'ignore' else 'accept' end,
+            case when i.taking and p.id is null then 'waits for the next run to see it, too' end
+          from mine
+          cross join jsonb_to_recordset(${JSON.stringify(items)}::jsonb) as i (
+            id uuid, class text, address inet, service text, assignment uuid, ours jsonb, theirs jsonb, subject text,
+            action text, taking boolean)
+          left join finding p on p.reconciliation_id = mine.previous_id and p.subject = i.subject
+          on conflict (reconciliation_id, subject) do nothing)
+        select count(*)::int as written from mine`
+      return row?.written === 1
     },
 
-    /** How often in a row each difference was seen before: class, address and marker as one key. */
-    async streaks(connectionId: string): Promise<Map<string, number>> {
-      const rows = await db.$queryRaw<
-        { class: string; address: Address; marker: string | null; streak: number }[]
-      >`
-        select f.class, f.address, f.theirs ->> 'marker' as marker, f.streak from finding f
-        where f.reconciliation_id = (
-          select id from reconciliation
-          where connection_id = ${connectionId}::uuid and state in ('planned', 'applied') order by id desc limit 1)`
-      return new Map(
-        rows.map(row => [streakKey(row.class, row.address, row.marker ?? undefined), row.streak]),
-      )
+    /** Forgets what was found elsewhere than in the lists of addresses, because that is looked at anew. */
+    async forgetElsewhere(key: RunKey): Promise<void> {
+      await db.$executeRaw`
+        delete from finding f using reconciliation r
+        where r.id = ${key.id}::uuid and r.epoch = ${key.epoch}::int and f.reconciliation_id = r.id
+          and f.class in ('stuck', 'stray', 'unconfigured')`
     },
 
-    /** Writes the plan down. */
-    async finish(
-      id: string,
-      plan: {
-        state: 'planned' | 'stopped'
-        hash?: string
-        compared: number
-        remark?: string
-        findings: StoredFinding[]
-      },
+    /** Says why a run came no further. @param options.ended nobody will go on with it */
+    async breakOff(
+      key: RunKey,
+      options: { remark: string; ended: false | 'failed' | 'stopped' },
     ): Promise<void> {
-      const counts: Record<string, number> = {}
-      for (const finding of plan.findings) counts[finding.class] = (counts[finding.class] ?? 0) + 1
-      await db.$transaction([
-        db.finding.createMany({
-          data: plan.findings.map(({ ours, theirs, ...finding }) => ({
-            ...finding,
-            ...(ours === null ? {} : { ours: { ...ours } }),
-            ...(theirs === null ? {} : { theirs: { ...theirs } }),
-            reconciliationId: id,
-          })),
-        }),
-        db.reconciliation.update({
-          where: { id },
-          data: {
-            state: plan.state,
-            hash: plan.hash ?? null,
-            counts,
-            compared: plan.compared,
-            remark: plan.remark ?? null,
-            endedAt: new Date(),
-          },
-        }),
-      ])
+      const { remark, ended } = options
+      await db.$executeRaw`
+        update reconciliation
+        set remark = ${remark}, state = case when ${ended !== false} then ${ended || 'running'} else state end,
+          ended_at = case when ${ended !== false} then now() end
+        where id = ${key.id}::uuid and epoch = ${key.epoch}::int and state = 'running'`
     },
+
+    /**
+     * Makes the plan of what was found, within the guard rails.
+     * @param rails.doubts why nothing may be taken from anybody at all; none where all is well
+     * @param rails.most how much may be taken at the most
+     * @returns undefined where the fence was lost
+     */
+    async plan(
+      key: RunKey,
+      rails: { doubts: string[]; remarks: string[]; most: number },
+    ): Promise<{ hash: string; findings: number } | undefined> {
+      const { doubts, remarks, most } = rails
+      const held = Prisma.sql`action = 'report', note = ${doubts[0] ?? `the plan has reached its limit of ${most}`}`
+      await db.$executeRaw`
+        update finding set ${held}
+        where id in (
+          select f.id from finding f join reconciliation r on r.id = f.reconciliation_id
+          where r.id = ${key.id}::uuid and r.epoch = ${key.epoch}::int and f.action = any (${takingActions}::text[])
+            and f.decision = 'accept'
+          order by f.address, f.id offset ${doubts.length > 0 ? 0 : most}::int)`
+      const { hash, findings } = await sumUp(db, key.id)
+      const said = [...doubts.map(doubt => `${doubt}: no address is given back`), ...remarks].join('; ')
+      const written = await db.$executeRaw`
+        update reconciliation r
+        set state = 'planned', hash = ${hash}, total = compared, ended_at = now(), remark = nullif(${said}, ''),
+          changes = r.changes || jsonb_build_object('gone', (
+            select count(*) from finding p where p.reconciliation_id = r.previous_id and not exists (
+              select from finding f where f.reconciliation_id = r.id and f.subject = p.subject)))
+        where r.id = ${key.id}::uuid and r.epoch = ${key.epoch}::int and r.state = 'running'`
+      return written === 1 ? { hash, findings } : undefined
+    },
+
+    sumUp: (tx: Queryable, id: string) => sumUp(tx, id),
   }
 }
 
-function toEntry(row: OurRow): OurEntry {
-  return {
-    assignmentId: row.id,
-    serviceId: row.service_id,
-    address: row.address,
-    marker: markerOf(row),
-    ptr: row.ptr,
+/** Counts what a plan would do and hashes it, in bounded memory, and writes the counts down. */
+async function sumUp(db: Queryable, id: string): Promise<{ hash: string; findings: number }> {
+  const [run] = await db.$queryRaw<{ connection: string }[]>`
+    update reconciliation r
+    set counts = coalesce((
+        select jsonb_object_agg(class, n) from (
+          select class, count(*) as n from finding where reconciliation_id = r.id and decision = 'accept' group by 1) c), '{}'),
+      changes = changes || (
+        select jsonb_build_object(
+          'new', count(*) filter (where decision = 'accept' and streak = 1),
+          'still', count(*) filter (where decision = 'accept' and streak > 1),
+          'ignored', count(*) filter (where decision = 'ignore'))
+        from finding where reconciliation_id = r.id)
+    where r.id = ${id}::uuid returning connection_id as connection`
+  const hash = createPlanHash(run?.connection ?? '')
+  let findings = 0
+  for (let after = ''; ; ) {
+    const rows: HashedFinding[] = await db.$queryRaw`
+      select subject, action, decision, ours, theirs from finding
+      where reconciliation_id = ${id}::uuid and subject > ${after} order by subject limit ${hashPage}::int`
+    for (const row of rows) {
+      hash.add(row)
+      if (row.decision === 'accept') findings += 1
+    }
+    after = rows.at(-1)?.subject ?? after
+    if (rows.length < hashPage) return { hash: hash.digest(), findings }
   }
 }

@@ -10,14 +10,17 @@ import type { Space } from '../ipam/builtin/store.ts'
 import type { IpamConnections } from '../ipam/connections.ts'
 import type { ServerPanels } from '../panels/servers.ts'
 import type { Announcer } from '../queue/announcer.ts'
+import type { LookAgain } from '../reconciliation/look-again.ts'
 import { addressDesk } from './addresses.ts'
 import { connectionDesk } from './connections.ts'
 import { healthDesk } from './health.ts'
 import { importDesk } from './imports.ts'
 import { journalDesk } from './journals.ts'
 import { operationDesk } from './operations.ts'
+import { planDesk } from './plans.ts'
 import { poolDesk } from './pools.ts'
 import { reconciliationDesk } from './reconciliations.ts'
+import { reportDesk } from './reports.ts'
 import { sealDesk } from './seals.ts'
 import { serverDesk } from './servers.ts'
 import { serviceDesk } from './services.ts'
@@ -36,6 +39,7 @@ export function createDesk(options: {
   panels: ServerPanels
   pools: PoolBooks
   reconciliations: Reconciliations
+  lookAgain: LookAgain
   deliveries: Deliveries
   imports: Imports
   sendWebhook: Sender
@@ -50,7 +54,7 @@ export function createDesk(options: {
     journals: journalDesk(options),
     operations: operationDesk(options),
     pools: poolDesk(options),
-    reconciliations: reconciliationDesk(options),
+    reconciliations: { ...reconciliationDesk(options), ...reportDesk(options), ...planDesk(options) },
     seals: sealDesk(options),
     servers: serverDesk(options),
     services: serviceDesk({ ...options, addresses }),

@@ -1,15 +1,16 @@
-import { createHash } from 'node:crypto'
-import stringify from 'safe-stable-stringify'
-import { type Address, compareAddresses } from './address.ts'
+import type { Address } from './address.ts'
 import type { Marker } from './marker.ts'
 
 /** A live assignment with an address, as reconciliation compares it. */
 export interface OurEntry {
   assignmentId: string
   serviceId: string
+  slot: string
   address: Address
   marker: Marker
   ptr: string | null
+  /** The pool that it was ordered from, where the order named one. */
+  pool?: string
 }
 
 /** A record that the IPAM holds. */
@@ -18,39 +19,70 @@ export interface TheirEntry {
   marker?: Marker
   ptr?: string
   owner?: string
+  pool?: string
 }
 
 /**
- * What differs.
+ * What differs. Between the ledger and the IPAM:
  * `missing`: ours, but free in the IPAM · `foreign`: ours, but the record is not marked as ours ·
  * `orphan`: carries our marker without a live assignment · `unknown`: held, and we know nothing of it ·
- * `ptr`: the names differ · `conflict`: marked with the conflict PTR, waiting for a decision
+ * `ptr`: the names differ · `owner`: the owner or the group differs · `conflict`: marked with the conflict PTR.
+ * Elsewhere: `stuck`: an operation that has not come to its end · `stray`: configured on a guest, but not
+ * assigned to its service · `unconfigured`: assigned, but not on the service's guest
  */
-export const findingClasses = ['missing', 'foreign', 'orphan', 'unknown', 'ptr', 'conflict'] as const
+export const findingClasses = [
+  'missing',
+  'foreign',
+  'orphan',
+  'unknown',
+  'ptr',
+  'owner',
+  'conflict',
+  'stuck',
+  'stray',
+  'unconfigured',
+] as const
 export type FindingClass = (typeof findingClasses)[number]
 
-/** What applying the plan would do: an operation of that kind, or nothing but tell. */
-export type FindingAction = 'allocate' | 'release' | 'ptr' | 'report'
-
-export interface Difference {
+/** One difference. What `ours` and `theirs` say depends on the class; both are shown to people as they are. */
+export interface Difference<Ours = unknown, Theirs = unknown> {
   class: FindingClass
-  address: Address
+  address: Address | null
   serviceId?: string
   assignmentId?: string
-  ours: OurEntry | null
-  theirs: TheirEntry | null
+  ours: Ours | null
+  theirs: Theirs | null
 }
+
+/** A difference between an assignment and a record of the IPAM. */
+export type RecordDifference = Difference<OurEntry, TheirEntry> & { address: Address }
+
+/** What a record of ours must look like. */
+export interface Expectations {
+  /** The PTR that marks conflicts. */
+  conflictPtr: string
+  /** Whether the IPAM keeps PTRs. */
+  ptrs: boolean
+  /** The account that we ask for addresses with: some IPAMs show it as the owner. */
+  login?: string | undefined
+  /** The groups that our addresses may come from; undefined: any. */
+  groups?: readonly string[] | undefined
+}
+
+/** What a marker without a live assignment at its address means; `orphan` where nothing else is known of it. */
+export type Meaning = 'orphan' | 'conflict' | 'in flight'
 
 /** Compares the two sides at one address. What a marker without a live assignment means, the caller knows. */
 export function compareEntries(
   ours: OurEntry | undefined,
   theirs: TheirEntry | undefined,
-  meaningOf: (marker: Marker) => 'orphan' | 'conflict' | 'in flight',
-): Difference | undefined {
+  meaningOf: (marker: Marker) => Meaning,
+  expected: Expectations,
+): RecordDifference | undefined {
   const address = (ours ?? theirs)?.address
   if (address === undefined) return undefined
   const who = ours ? { serviceId: ours.serviceId, assignmentId: ours.assignmentId } : {}
-  const differ = (kind: FindingClass): Difference => ({
+  const differ = (kind: FindingClass): RecordDifference => ({
     class: kind,
     address,
     ...who,
@@ -58,58 +90,40 @@ export function compareEntries(
     theirs: theirs ?? null,
   })
   if (theirs === undefined) return differ('missing')
+  const isMarked = samePtr(theirs.ptr, expected.conflictPtr)
   if (ours === undefined) {
-    if (theirs.marker === undefined) return differ('unknown')
+    if (theirs.marker === undefined) return differ(isMarked ? 'conflict' : 'unknown')
     const meaning = meaningOf(theirs.marker)
     return meaning === 'in flight' ? undefined : differ(meaning)
   }
   if (theirs.marker !== ours.marker) return differ('foreign')
-  return (theirs.ptr ?? null) === ours.ptr ? undefined : differ('ptr')
+  if (expected.ptrs && !samePtr(theirs.ptr, ours.ptr)) return differ(isMarked ? 'conflict' : 'ptr')
+  return isOwnerRight(ours, theirs, expected) && isGroupRight(ours, theirs, expected)
+    ? undefined
+    : differ('owner')
 }
 
-/** Walks two lists that ascend by address side by side, holding one entry of each. */
-export async function* sideBySide<A extends { address: Address }, B extends { address: Address }>(
-  left: AsyncIterable<A>,
-  right: AsyncIterable<B>,
-): AsyncGenerator<{ left?: A; right?: B }> {
-  const [lefts, rights] = [left[Symbol.asyncIterator](), right[Symbol.asyncIterator]()]
-  let [a, b] = [await lefts.next(), await rights.next()]
-  while (!a.done || !b.done) {
-    const order = a.done ? 1 : b.done ? -1 : compareAddresses(a.value.address, b.value.address)
-    yield {
-      ...(order <= 0 && !a.done ? { left: a.value } : {}),
-      ...(order >= 0 && !b.done ? { right: b.value } : {}),
-    }
-    const [moveLeft, moveRight] = [order <= 0, order >= 0]
-    if (moveLeft) a = await lefts.next()
-    if (moveRight) b = await rights.next()
-  }
+/** Whether the record belongs to the service, to our account, or says nothing about it. */
+export function isOwnerRight(ours: OurEntry, { owner }: TheirEntry, { login }: Expectations): boolean {
+  return owner === undefined || owner === login || owner === ownerOf(ours)
 }
 
-/** The most addresses that one plan may release: the larger of ten and two percent of what is compared. */
-export function releaseCap(compared: number): number {
-  return Math.max(10, Math.floor(compared * 0.02))
+/** What a record that is requested for an assignment has as its owner, where the IPAM keeps what we say. */
+export function ownerOf({ serviceId, slot }: Pick<OurEntry, 'serviceId' | 'slot'>): string {
+  return `${serviceId} ${slot}`
 }
 
-/**
- * What to do about a difference. An address is only given back when two runs in a row have seen it so.
- * @param streak how many runs in a row saw it, this one included
- */
-export function actionFor(kind: FindingClass, streak: number): FindingAction {
-  if (kind === 'missing') return 'allocate'
-  if (kind === 'ptr') return 'ptr'
-  return kind === 'orphan' && streak >= 2 ? 'release' : 'report'
+function isGroupRight(ours: OurEntry, { pool }: TheirEntry, { groups }: Expectations): boolean {
+  const right = ours.pool === undefined ? groups : [ours.pool]
+  return pool === undefined || right === undefined || right.includes(pool)
 }
 
-/** What makes two findings of different runs the same one. */
-export function streakKey(kind: string, address: Address, marker: string | undefined): string {
-  return `${kind} ${address} ${marker ?? ''}`
+function samePtr(a: string | null | undefined, b: string | null | undefined): boolean {
+  const plain = (name: string | null | undefined) => (name ?? '').toLowerCase().replace(/\.$/, '')
+  return a === b || plain(a) === plain(b)
 }
 
-/** Identifies a plan by what it says, so that what is applied is what was reviewed. */
-export function planHash(
-  findings: { class: string; address: string | null; action: string; ours: unknown; theirs: unknown }[],
-): string {
-  const lines = findings.map(f => stringify([f.class, f.address, f.action, f.ours, f.theirs]))
-  return createHash('sha256').update(lines.sort().join('\n')).digest('hex').slice(0, 16)
+/** What makes two findings of different runs, or of one run that began twice, the same one. */
+export function subjectOf({ class: kind, address, theirs }: RecordDifference): string {
+  return [kind, address, ...(theirs?.marker === undefined ? [] : [theirs.marker])].join(' ')
 }

@@ -61,6 +61,8 @@ export interface OperationPayload {
   marker?: string
   /** For `release` of a service that has moved: the server that the address leaves, and the guest there. */
   leaves?: { server: string; guest?: string }
+  /** For `allocate`: the record is there already, and is made ours. */
+  adopt?: boolean
   /** The address stays with the service, and is only taken off the server that it leaves. */
   keep?: boolean
   /** It is given back once this assignment, which takes its place, has an address that works. */

@@ -1,4 +1,5 @@
 import type { OpenConnection, OpenServer, Registry } from '../db/registry.ts'
+import { type ReconcileSettings, reconcileSettings } from '../domain/reconcile-settings.ts'
 import { IpbridgeError } from '../errors.ts'
 import type { Ipam } from '../queue/ports.ts'
 import type { Run } from '../queue/run.ts'
@@ -35,8 +36,24 @@ export function ipamConnections(options: { registry: Registry; drivers: Record<s
     return driver
   }
 
+  /** A connection as the processors use it. */
+  async function byId(connectionId: string): Promise<Ipam> {
+    const connection = await registry.connection(connectionId)
+    return {
+      connectionId: connection.id,
+      name: connection.name,
+      addressSpace: connection.addressSpace,
+      conflictPtr: connection.conflictPtr,
+      login: connection.login,
+      reconcile: reconcileSettingsOf(connection),
+      driver: driverOf(connection),
+      pools: undefined,
+    }
+  }
+
   return {
     names,
+    byId,
 
     /** The driver of a stored connection. */
     async driver(connectionId: string): Promise<IpamDriver> {
@@ -51,18 +68,19 @@ export function ipamConnections(options: { registry: Registry; drivers: Record<s
           'the operation names no connection: its service has no server',
         )
       }
-      const connection = await registry.connection(run.connectionId)
       const server = run.service?.serverId ? await registry.server(run.service.serverId) : undefined
-      return {
-        connectionId: connection.id,
-        name: connection.name,
-        addressSpace: connection.addressSpace,
-        conflictPtr: connection.conflictPtr,
-        driver: driverOf(connection),
-        pools: poolsOf(server),
-      }
+      return { ...(await byId(run.connectionId)), pools: poolsOf(server) }
     },
   }
+}
+
+/** @throws invalid_configuration where they are not as this version takes them */
+function reconcileSettingsOf({ name, options }: OpenConnection): ReconcileSettings {
+  const parsed = reconcileSettings.safeParse(options['reconcile'] ?? {})
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const where = ['options', 'reconcile', ...(issue?.path ?? [])].join('.')
+  throw new IpbridgeError('invalid_configuration', `connection ${name}: ${where} ${issue?.message}`)
 }
 
 /** A server may be limited to some pools or groups of its connection. */

@@ -28,8 +28,11 @@ export interface IpamDriver {
    * @throws record_not_ours where the record no longer carries our marker
    */
   release(held: Held, signal: AbortSignal): Promise<void>
-  /** Everything that is held, ascending by address. */
-  list(signal: AbortSignal): AsyncIterable<IpamRecord>
+  /**
+   * Everything that is held, ascending by address.
+   * @param after only what comes after this address is wanted. A driver that cannot begin there begins at the start.
+   */
+  list(signal: AbortSignal, after?: Address): AsyncIterable<IpamRecord>
   /** "Test connection". Never throws for what an administrator can mend: it says so. */
   check(signal: AbortSignal): Promise<ConnectionCheck>
   /**
@@ -37,6 +40,12 @@ export interface IpamDriver {
    * somebody else holds too. Optional: where it is missing, an import leaves it to reconciliation.
    */
   adopt?(records: readonly AdoptedRecord[], signal: AbortSignal): Promise<void>
+  /**
+   * Makes a record that is held ours: writes our marker and the owner into it. Optional: where it is missing,
+   * records that are not marked can only be told of.
+   * @throws record_not_ours where the record is marked with another marker, or where nobody holds the address
+   */
+  claim?(held: Held & { owner: string }, signal: AbortSignal): Promise<void>
 }
 
 /** An address that a service had before ipbridge came. */

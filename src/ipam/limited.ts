@@ -7,8 +7,12 @@ import type { IpamDriver } from './driver.ts'
  */
 export function limited(driver: IpamDriver, most: number): IpamDriver {
   const limit = pLimit(most)
+  const { claim } = driver
   return {
     ...driver,
+    ...(claim === undefined
+      ? {}
+      : { claim: (held, signal) => limit(() => guarded(signal, () => claim(held, signal))) }),
     findByMarker: (marker, signal) => limit(() => guarded(signal, () => driver.findByMarker(marker, signal))),
     read: (address, signal) => limit(() => guarded(signal, () => driver.read(address, signal))),
     request: (want, signal) => limit(() => guarded(signal, () => driver.request(want, signal))),

@@ -79,6 +79,14 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
       signal.throwIfAborted()
       if (records.has(held.address)) records.delete(ours(held).address)
     },
+    async claim({ address, marker, owner }, signal) {
+      signal.throwIfAborted()
+      const record = records.get(address)
+      if (record === undefined || (record.marker !== undefined && record.marker !== marker)) {
+        throw new IpbridgeError('record_not_ours', `${address} is not held, or is marked with another marker`)
+      }
+      records.set(address, { ...record, marker, owner })
+    },
     async *list(signal) {
       for (const record of [...records.values()].sort((a, b) => compareAddresses(a.address, b.address))) {
         signal.throwIfAborted()

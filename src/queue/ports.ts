@@ -1,4 +1,5 @@
 import type { Reservations } from '../db/reservations.ts'
+import type { ReconcileSettings } from '../domain/reconcile-settings.ts'
 import type { IpamDriver } from '../ipam/driver.ts'
 import type { PanelDriver } from '../panels/driver.ts'
 import type { Run } from './run.ts'
@@ -10,6 +11,10 @@ export interface Ipam {
   name: string
   addressSpace: string
   conflictPtr: string
+  /** The account that it is asked with. */
+  login: string | undefined
+  /** What reconciliation does there, as the connection's options say. */
+  reconcile: ReconcileSettings
   driver: IpamDriver
   /** The pools that the service's server is limited to. */
   pools: readonly string[] | undefined

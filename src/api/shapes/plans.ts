@@ -10,6 +10,10 @@ export const plan = z
     state: text,
     counts: z.record(z.string(), z.int()),
     compared: z.int(),
+    total: z.int(),
+    changes: z.record(z.string(), z.int()),
+    policies: z.record(z.string(), z.string()),
+    previous: maybeText,
     remark: maybeText,
     createdAt: time,
     endedAt: maybeTime,
@@ -17,16 +21,21 @@ export const plan = z
   })
   .meta({ id: 'Plan' })
 
-const finding = z.object({
+export const finding = z.object({
   id: text,
   class: text,
-  address: text,
+  address: maybeText,
   service: maybeText,
   ours: z.unknown(),
   theirs: z.unknown(),
   action: text,
+  decision: text,
+  change: text,
   streak: z.int(),
+  note: maybeText,
   operation: maybeText,
 })
 
-export const planWithFindings = plan.extend({ findings: z.array(finding) }).meta({ id: 'PlanWithFindings' })
+export const planWithFindings = plan
+  .extend({ findings: z.array(finding), findingsNext: maybeText })
+  .meta({ id: 'PlanWithFindings' })

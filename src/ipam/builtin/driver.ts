@@ -24,7 +24,7 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
   async function takeNamed(want: AddressRequest, address: string): Promise<IpamRecord> {
     const answer = await store.takeAddress(connection, address, want.marker, want.owner)
     if (answer !== 'granted') throw refusal(address, answer)
-    return (await store.read(connection, address)) ?? { address, marker: want.marker, owner: want.owner }
+    return (await store.read({ connection, address })) ?? { address, marker: want.marker, owner: want.owner }
   }
 
   async function takeAny(want: AddressRequest, signal: AbortSignal): Promise<IpamRecord> {
@@ -62,7 +62,7 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
 
     async read(address, signal) {
       signal.throwIfAborted()
-      return store.read(connection, address)
+      return store.read({ connection, address })
     },
 
     async request(want, signal) {
@@ -80,7 +80,7 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
       signal.throwIfAborted()
       const quarantine = await store.release({ connection, address, marker })
       if (quarantine === undefined) {
-        if (await store.read(connection, address)) {
+        if (await store.read({ connection, address })) {
           throw new IpbridgeError(
             'record_not_ours',
             `${address} is held in the built-in IPAM, but not under ${marker}`,
@@ -91,14 +91,20 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
       }
     },
 
-    async *list(signal) {
-      for (let after: string | undefined; ; ) {
+    async *list(signal, after) {
+      for (let last = after; ; ) {
         signal.throwIfAborted()
-        const page = await store.page(connection, after, pageSize)
-        yield* page
-        after = page.at(-1)?.address
+        const page = await store.page(connection, last, pageSize)
+        for (const record of page) yield record
+        last = page.at(-1)?.address
         if (page.length < pageSize) return
       }
+    },
+
+    async claim({ address, marker, owner }, signal) {
+      signal.throwIfAborted()
+      if (await store.claim(connection, { address, marker, owner })) return
+      throw new IpbridgeError('record_not_ours', `${address} is not held, or is marked with another marker`)
     },
 
     adopt: records => store.adopt(connection, records),

@@ -57,6 +57,16 @@ export function createBuiltinStore(db: Db) {
     return markers.map(marker => found.get(marker))
   }, options)
 
+  const read = batched(async (items: { connection: string; address: Address }[]) => {
+    const rows = await db.$queryRaw<(Row & { connection: string })[]>`
+      select ${columns}, p.connection_id as connection
+      from jsonb_to_recordset(${JSON.stringify(items)}::jsonb) as i (connection uuid, address inet)
+      join pool p on p.connection_id = i.connection and p.cidr >>= i.address
+      join pool_address a on a.pool_id = p.id and a.address = i.address and a.state = 'held'`
+    const found = new Map(rows.map(row => [`${row.connection} ${row.address}`, toRecord(row)]))
+    return items.map(({ connection, address }) => found.get(`${connection} ${address}`))
+  }, options)
+
   /** One free address for each; none where a pool had none that nobody else was taking. */
   const take = batched(async (wanted: Taking[]) => {
     const granted = new Map<Marker, IpamRecord>()
@@ -98,11 +108,18 @@ export function createBuiltinStore(db: Db) {
     /** @returns the quarantine in seconds, or undefined where no record carries the marker */
     release,
 
-    async read(connection: string, address: Address): Promise<IpamRecord | undefined> {
-      const [row] = await db.$queryRaw<Row[]>`
-        select ${columns} from pool_address a join pool p on p.id = a.pool_id
-        where p.connection_id = ${connection}::uuid and a.address = ${address}::inet and a.state = 'held'`
-      return row && toRecord(row)
+    read,
+
+    /** Makes a held record ours, unless another marker is on it. @returns whether it is ours now */
+    async claim(
+      connection: string,
+      { address, marker, owner }: { address: Address; marker: Marker; owner: string },
+    ): Promise<boolean> {
+      const claimed = await db.$executeRaw`
+        update pool_address a set marker = ${marker}, owner = ${owner} from pool p
+        where p.id = a.pool_id and p.connection_id = ${connection}::uuid and a.address = ${address}::inet
+          and a.state = 'held' and (a.marker is null or a.marker = ${marker})`
+      return claimed === 1
     },
 
     /** @returns granted, taken, quarantined, reserved, outside or busy */

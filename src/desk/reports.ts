@@ -1,0 +1,89 @@
+import { stringify as csvOf } from 'csv-stringify/sync'
+import { type Db, Prisma } from '../db/client.ts'
+import { IpbridgeError } from '../errors.ts'
+import { type FindingFilter, type FindingView, readFindings } from './findings.ts'
+import type { Page } from './paging.ts'
+import { type PlanView, readPlans } from './reconciliations.ts'
+import { uuid } from './tokens.ts'
+
+export const reportFormats = ['csv', 'json'] as const
+export type ReportFormat = (typeof reportFormats)[number]
+
+/** How many findings are read at once for an export. */
+const pageSize = 1_000
+
+/** The columns of a report as CSV. */
+const csvColumns = [
+  'class',
+  'address',
+  'service',
+  'change',
+  'streak',
+  'decision',
+  'action',
+  'note',
+  'operation',
+  'ours',
+  'theirs',
+] as const
+
+/** What runs found, in pages or as a file. Reports are kept. */
+export function reportDesk({ db }: { db: Db }) {
+  async function planOf(id: string): Promise<PlanView> {
+    const [plan] = await readPlans(db, Prisma.sql`r.id = ${uuid(id)}::uuid`, 1)
+    if (plan === undefined) throw new IpbridgeError('not_found', `there is no reconciliation ${id}`)
+    return plan
+  }
+
+  /** All findings of a plan, then those that are gone since the run before. */
+  async function* everyFinding(id: string): AsyncGenerator<FindingView[]> {
+    for (const change of [undefined, 'gone'] as const) {
+      for (let cursor: string | undefined; ; ) {
+        const { items, next } = await readFindings(db, id, { limit: pageSize, cursor, change })
+        if (items.length > 0) yield items
+        if (next === null) break
+        cursor = next
+      }
+    }
+  }
+
+  async function* asCsv(plan: PlanView): AsyncGenerator<string> {
+    yield csvOf([[...csvColumns]])
+    for await (const findings of everyFinding(plan.id)) {
+      yield csvOf(
+        findings.map(finding => csvColumns.map(column => finding[column])),
+        // What a panel holds may look like a formula to a spreadsheet.
+        { cast: { object: value => JSON.stringify(value) }, escape_formulas: true },
+      )
+    }
+  }
+
+  async function* asJson(plan: PlanView): AsyncGenerator<string> {
+    const head = JSON.stringify(plan)
+    yield `${head.slice(0, -1)},"findings":[`
+    let isFirst = true
+    for await (const findings of everyFinding(plan.id)) {
+      for (const finding of findings) {
+        yield `${isFirst ? '\n' : ',\n'}${JSON.stringify(finding)}`
+        isFirst = false
+      }
+    }
+    yield '\n]}\n'
+  }
+
+  return {
+    /** The findings of a run in pages, by address. @throws not_found */
+    async findings(id: string, filter: FindingFilter): Promise<Page<FindingView>> {
+      const plan = await planOf(id)
+      return readFindings(db, plan.id, filter)
+    },
+
+    /** A report as a file, piece by piece, so that a large one takes no memory. @throws not_found */
+    async report(id: string, format: ReportFormat): Promise<AsyncIterable<string>> {
+      const plan = await planOf(id)
+      return format === 'csv' ? asCsv(plan) : asJson(plan)
+    },
+  }
+}
+
+export type ReportDesk = ReturnType<typeof reportDesk>
