@@ -12,7 +12,7 @@ import { type EmbeddedPostgres, openEmbeddedPostgres } from './db/embedded/postg
 import { createImports } from './db/imports.ts'
 import { createLedgerEntries } from './db/ledger-entries.ts'
 import { migrate } from './db/migrate.ts'
-import { createOperations } from './db/operations.ts'
+import { type Claimed, createOperations } from './db/operations.ts'
 import { createReconciliations } from './db/reconciliations.ts'
 import { createRegistry } from './db/registry.ts'
 import { createReservations } from './db/reservations.ts'
@@ -109,6 +109,13 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
         log.warn({ err: error }, 'parked operations could not be woken; they look again by themselves'),
       )
   }
+  /** Of space that came back while an operation was about to be parked it has not been told. */
+  function onParked({ connectionId = '' }: Claimed): void {
+    store.spaces(connectionId).then(
+      spaces => spaces.forEach(onSpace),
+      error => log.warn({ err: error }, 'whether there is space again could not be seen'),
+    )
+  }
   const upkeep = createUpkeep({ db, store, pools, onSpace })
   const ipams = ipamConnections({
     registry,
@@ -136,6 +143,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain }),
     },
     announce: announcer.announce,
+    onParked,
     clock,
     log,
   })

@@ -30,7 +30,9 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     if (assignment === undefined || assignment.state === 'released') return done()
     if (payload.keep) return leaveServer(run, assignment)
     if (isEntitled(assignment.state)) return superseded()
-    if (!assignment.held) return recordRelease(run, assignment, assignment.address)
+    // Nothing is held in an IPAM: by a licence, or where the service never had a server that names one.
+    if (!assignment.held || run.connectionId === undefined)
+      return recordRelease(run, assignment, assignment.address)
 
     const replaced = payload.replacedBy === undefined ? 'ready' : await isReplaced(run, payload.replacedBy)
     if (replaced !== 'ready') return replaced

@@ -22,13 +22,13 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
     claim: createClaim(db, options),
     settle: createSettle(db),
 
-    /** Extends the leases that are still ours, and says which. */
-    async renew(running: { id: string; epoch: number }[]): Promise<Set<string>> {
-      const rows = await db.$queryRaw<{ id: string }[]>`
+    /** Extends the leases that are still ours. @returns their operations, with the epochs */
+    async renew(running: { id: string; epoch: number }[]): Promise<Map<string, number>> {
+      const rows = await db.$queryRaw<{ id: string; epoch: number }[]>`
         update operation o set lease_until = now() + ${leaseSeconds}::float8 * interval '1 second'
         from jsonb_to_recordset(${JSON.stringify(running)}::jsonb) as i (id uuid, epoch int)
-        where o.id = i.id and o.epoch = i.epoch and o.state = 'running' returning o.id`
-      return new Set(rows.map(row => row.id))
+        where o.id = i.id and o.epoch = i.epoch and o.state = 'running' returning o.id, o.epoch`
+      return new Map(rows.map(row => [row.id, row.epoch]))
     },
 
     /** Puts back what a worker that is gone was working on. */
@@ -62,7 +62,7 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
         where state = 'queued' and (error_code is null or announcements > 0)`
     },
 
-    /** Wakes as many operations as there are addresses now: those that have waited longest and may use the pool. */
+    /** Wakes as many allocations as there are addresses now: those that have waited longest and may use the pool. */
     async wakeParked(space: {
       connection: string
       family: Family
@@ -77,7 +77,7 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
           join assignment a on a.id = p.assignment_id
           join service s on s.id = p.service_id
           join server v on v.id = s.server_id
-          where p.state = 'parked' and a.family = ${family}::int and v.connection_id = ${connection}::uuid
+          where p.state = 'parked' and p.kind = 'allocate' and a.family = ${family}::int and v.connection_id = ${connection}::uuid
             and case when a.pool is not null then a.pool = ${pool}
               when jsonb_typeof(v.options -> 'pools') = 'array' and v.options -> 'pools' <> '[]' then v.options -> 'pools' ? ${pool}
               else true end

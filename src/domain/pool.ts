@@ -138,24 +138,31 @@ function parseNetwork(text: string): Network {
   if (first !== network.bigInt()) {
     throw new PoolError('cidr', `${text} has host bits set; the network is ${start}/${mask}`)
   }
-  if (isUnassignable(network)) {
-    throw new PoolError(
-      'cidr',
-      `${text} is not made of addresses that a host can have (loopback, link-local, multicast or reserved)`,
-    )
-  }
+  const found = unassignable.find(
+    other => other.family === family && other.first <= last && first <= other.last,
+  )
+  if (found) throw new PoolError('cidr', `${text} has addresses that no host can have: ${found.text}`)
   return { text, family: family as Family, prefix: Number(mask), first, last }
 }
 
-function isUnassignable(network: Address4 | Address6): boolean {
-  const start = network.startAddress()
-  if (network instanceof Address6) {
-    const top = Number(network.bigInt() >> 120n)
-    return top === 0xff || top === 0x00 || start.isLinkLocal()
+/** Networks whose addresses are never given to hosts. Source: IANA's special-purpose address registries. */
+const unassignable = [
+  { what: '"this network"', cidr: '0.0.0.0/8' },
+  { what: 'loopback', cidr: '127.0.0.0/8' },
+  { what: 'link-local', cidr: '169.254.0.0/16' },
+  { what: 'multicast and reserved', cidr: '224.0.0.0/3' },
+  { what: 'loopback, mapped and reserved', cidr: '::/8' },
+  { what: 'link-local', cidr: 'fe80::/10' },
+  { what: 'multicast', cidr: 'ff00::/8' },
+].map(({ what, cidr }) => {
+  const network = cidr.includes(':') ? new Address6(cidr) : new Address4(cidr)
+  return {
+    text: `${cidr} (${what})`,
+    family: network instanceof Address4 ? 4 : 6,
+    first: network.startAddress().bigInt(),
+    last: network.endAddress().bigInt(),
   }
-  const top = Number(network.bigInt() >> 24n)
-  return top === 0 || top === 127 || top >= 224 || network.correctForm().startsWith('169.254.')
-}
+})
 
 function gatewayRange(text: string, network: Network): Range {
   const gateway = hostIn(text, network, 'gateway')

@@ -29,6 +29,8 @@ export interface RunnerOptions {
   operations: Operations
   processors: Record<OperationKind, Processor>
   announce: (operations: Announcement[]) => Promise<void>
+  /** Told of what was just parked for want of an address: space that came back meanwhile has woken nobody. */
+  onParked?: (operation: Claimed) => void
   clock: Clock
   log: Log
   random?: () => number
@@ -40,7 +42,9 @@ const parkedMs = 60_000
 /** What is added to the time at which BullMQ retries, before the dispatcher steps in for it. */
 const graceMs = 10_000
 
+/** What keeps one claim: the same operation may be claimed again while a run that lost it still ends. */
 interface Guard {
+  id: string
   epoch: number
   abort: AbortController
   /** On the local clock: after this, somebody else may hold the lease. */
@@ -48,8 +52,8 @@ interface Guard {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { operations, processors, announce, clock, log, random = Math.random } = options
-  const guards = new Map<string, Guard>()
+  const { operations, processors, announce, onParked, clock, log, random = Math.random } = options
+  const guards = new Set<Guard>()
   // The lease counts from when PostgreSQL grants it, ours from before we asked: ours always ends first.
   const leaseMs = operations.leaseSeconds * 1000
   const localMs = leaseMs * 0.8
@@ -62,21 +66,19 @@ export function createRunner(options: RunnerOptions): Runner {
   watch.unref()
 
   function abortOverdue(): void {
-    for (const [id, guard] of guards)
-      if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(id))
+    for (const guard of guards)
+      if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(guard.id))
   }
 
   async function renew(): Promise<void> {
     const asked = clock.monotonic()
-    const mine = [...guards].map(([id, { epoch }]) => ({ id, epoch }))
+    const mine = [...guards]
     if (mine.length === 0) return
     try {
-      const renewed = await operations.renew(mine)
-      for (const { id, epoch } of mine) {
-        const guard = guards.get(id)
-        if (guard?.epoch !== epoch) continue
-        if (renewed.has(id)) guard.deadline = asked + localMs
-        else guard.abort.abort(new FenceLost(id))
+      const renewed = await operations.renew(mine.map(({ id, epoch }) => ({ id, epoch })))
+      for (const guard of mine) {
+        if (renewed.get(guard.id) === guard.epoch) guard.deadline = asked + localMs
+        else guard.abort.abort(new FenceLost(guard.id))
       }
     } catch (error) {
       log.warn({ err: error }, 'leases could not be renewed')
@@ -87,8 +89,8 @@ export function createRunner(options: RunnerOptions): Runner {
     const asked = clock.monotonic()
     const claimed = stopping ? undefined : await operations.claim(id)
     if (claimed === undefined) return { result: 'not claimed' }
-    const guard: Guard = { epoch: claimed.epoch, abort: new AbortController(), deadline: asked + localMs }
-    guards.set(id, guard)
+    const guard: Guard = { id, epoch: claimed.epoch, abort: new AbortController(), deadline: asked + localMs }
+    guards.add(guard)
     if (stopping) guard.abort.abort(interrupted())
     const steps: StepEntry[] = []
     try {
@@ -96,7 +98,7 @@ export function createRunner(options: RunnerOptions): Runner {
       const outcome = await attempt(createRun(claimed, guard, signals, steps), steps)
       return await settle(claimed, outcome, steps)
     } finally {
-      guards.delete(id)
+      guards.delete(guard)
     }
   }
 
@@ -136,6 +138,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const settled = await operations.settle({ id: claimed.id, epoch: claimed.epoch, settlement, steps })
     if (!settled.ours) return { result: 'lost' }
     if (settled.next) void announce([settled.next])
+    if (outcome.state === 'parked' && outcome.error?.code === 'pool_exhausted') onParked?.(claimed)
     const message = outcome.error ? `${outcome.error.code}: ${outcome.error.message}` : ''
     if (isRetry) return { result: 'retry', delayMs: outcome.delayMs ?? 0, message }
     return outcome.state === 'failed'
@@ -179,7 +182,7 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     abort() {
       stopping = true
-      for (const guard of guards.values()) guard.abort.abort(interrupted())
+      for (const guard of guards) guard.abort.abort(interrupted())
     },
     close() {
       clearInterval(heartbeat)

@@ -55,6 +55,22 @@ describe('The built-in IPAM', () => {
       expect(await ipam.pools.fill()).toMatchObject([{ used: addresses.length, free: '0' }])
     })
 
+    it.each([
+      ['126.0.0.0/7', '127.0.0.0/8 (loopback)'],
+      ['127.0.0.0/16', '127.0.0.0/8 (loopback)'],
+      ['168.0.0.0/6', '169.254.0.0/16 (link-local)'],
+      ['0.0.0.0/0', '0.0.0.0/8'],
+      ['224.0.0.0/24', '224.0.0.0/3 (multicast'],
+      ['fe00::/8', 'fe80::/10 (link-local)'],
+      ['::/0', '::/8'],
+      ['::ffff:0:0/96', '::/8'],
+    ])('nothing of %s, which has addresses that no host can have: it is refused', async (cidr, why) => {
+      await expect(ipam.add({ name: 'p', cidr })).rejects.toMatchObject({
+        field: 'cidr',
+        message: expect.stringContaining(why),
+      })
+    })
+
     it('different addresses of a huge IPv6 network, and tells its gateway', async () => {
       await ipam.add({ name: 'p', cidr: '2001:db8:7::/48', gateway: '2001:db8:7::1' })
       const records = await Promise.all(Array.from({ length: 50 }, () => ipam.take({ family: 6 })))

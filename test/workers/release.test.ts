@@ -56,6 +56,20 @@ describe('The release of an address', () => {
     expect(stage.panel.books.get('guest-r2')?.addresses.size).toBe(2)
   })
 
+  it('ends at once for a service that never got a server, since no IPAM can have given it anything', async () => {
+    const [allocation = ''] = await stage.send(events.ordered('r-none', 'o1'))
+    await stage.app.db.operation.update({ where: { id: allocation }, data: { state: 'queued' } })
+    await stage.run(allocation)
+    await stage.send(events.cancelled('r-none', { order: 'o1' }))
+    await stage.runAll()
+    const { id: assignment } = await stage.app.db.assignment.findFirstOrThrow({
+      where: { serviceId: 'r-none' },
+    })
+    expect(await stateOf(assignment)).toBe('released')
+    const { items } = await stage.app.desk.operations.list({ service: 'r-none', kind: 'release' })
+    expect(items.map(({ state, error }) => ({ state, error }))).toEqual([{ state: 'done', error: null }])
+  })
+
   describe('that is still in use', () => {
     it('waits until the guest has let go of it', async () => {
       const { address, assignment } = await settled('u1')

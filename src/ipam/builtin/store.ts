@@ -173,6 +173,20 @@ export function createBuiltinStore(db: Db) {
       return rows.map(row => ({ ...row, family: row.family as Family, count: Number(row.count) }))
     },
 
+    /** Where a connection has space just now: at least so many addresses, counted as runs of them. */
+    async spaces(connection: string): Promise<Space[]> {
+      const rows = await db.$queryRaw<{ family: number; pool: string; count: bigint }[]>`
+        select family(p.cidr) as family, p.name as pool, count(*) as count
+        from pool p join pool_free f on f.pool_id = p.id
+        where p.connection_id = ${connection}::uuid group by p.id`
+      return rows.map(({ family, pool, count }) => ({
+        connection,
+        family: family as Family,
+        pool,
+        count: Number(count),
+      }))
+    },
+
     /** The next held addresses after one, in order. */
     async page(connection: string, after: Address | undefined, size: number): Promise<IpamRecord[]> {
       const rows = await db.$queryRaw<Row[]>`

@@ -130,8 +130,8 @@ describe.skipIf(queueMissing)('an operation that was claimed', () => {
     await app.operations.claim(id)
     await endLease(id)
     await app.operations.claim(id)
-    expect(await app.operations.renew([{ id, epoch: 1 }])).toEqual(new Set())
-    expect(await app.operations.renew([{ id, epoch: 2 }])).toEqual(new Set([id]))
+    expect(await app.operations.renew([{ id, epoch: 1 }])).toEqual(new Map())
+    expect(await app.operations.renew([{ id, epoch: 2 }])).toEqual(new Map([[id, 2]]))
   })
 
   it('binds no address, stores no conflict and wishes no PTR under an earlier epoch', async () => {
@@ -251,6 +251,28 @@ describe.skipIf(queueMissing)('an operation that was claimed', () => {
     letGo()
     expect(await running).toEqual({ result: 'lost' })
     expect((await rowOf(id)).state).toBe('cancelled')
+    runner.close()
+  })
+
+  it('is guarded as its second claim when the first one, by the same worker, ends late', async () => {
+    const id = await newOperation()
+    const [first, second] = [standingStill(), standingStill()]
+    const runner = startRunner(app, run => (run.epoch === 1 ? first : second).processor(run), {
+      leaseSeconds: 3,
+    })
+    const zombie = runner.run(id)
+    await until('the first has begun', () => first.seen.run)
+    await endLease(id)
+    const heir = runner.run(id)
+    await until('the second has begun', () => second.seen.run)
+    first.letGo()
+    expect(await zombie).toEqual({ result: 'lost' })
+    const granted = (await rowOf(id)).leaseUntil
+    await until('its lease is extended', async () => Number((await rowOf(id)).leaseUntil) > Number(granted))
+    runner.abort()
+    expect(second.seen.run?.signal.aborted).toBe(true)
+    second.letGo()
+    await heir
     runner.close()
   })
 })
