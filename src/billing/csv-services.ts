@@ -1,4 +1,5 @@
-import { parse } from 'csv-parse'
+import { pipeline } from 'node:stream'
+import { CsvError, parse } from 'csv-parse'
 import { z } from 'zod'
 import { AddressError, canonicalAddress } from '../domain/address.ts'
 import { eventData } from '../domain/events.ts'
@@ -54,7 +55,8 @@ export async function* servicesOfCsv(
 }
 
 async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<{ record: Line; where: string }> {
-  const parser = input.pipe(
+  const parser = pipeline(
+    input,
     parse({
       bom: true,
       columns: header => checkHeader(header.map((name: string) => name.trim().toLowerCase())),
@@ -64,13 +66,14 @@ async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<{ record: 
       info: true,
       max_record_size: 65_536,
     }),
+    // What went wrong is thrown to whoever reads the records.
+    () => undefined,
   )
   try {
     for await (const { record, info } of parser) yield { record, where: `line ${info.lines}` }
   } catch (error) {
-    if (error instanceof IpbridgeError) throw error
-    const message = error instanceof Error ? error.message : String(error)
-    throw new IpbridgeError('invalid_request', `this is not CSV that can be read: ${message}`, {
+    if (!(error instanceof CsvError)) throw error
+    throw new IpbridgeError('invalid_request', `this is not CSV that can be read: ${error.message}`, {
       cause: error,
     })
   }

@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises'
-import { addAbortSignal, type Readable } from 'node:stream'
+import { addAbortSignal } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IpbridgeError } from '../errors.ts'
 import type { Imported } from './event-import.ts'
-import { exitCodes, WrongUse } from './failure.ts'
+import { exitCodes } from './failure.ts'
+import { openInput } from './input.ts'
 import { readLines } from './ndjson.ts'
 import { say, sayJson, shown } from './output.ts'
 import { showProgress } from './progress.ts'
@@ -11,7 +11,7 @@ import { type Session, withApp } from './session.ts'
 
 /** Takes in a file of events, and says what became of its lines. */
 export async function takeFile(file: string, options: { wait?: number; json?: boolean }): Promise<void> {
-  const { stream, bytes } = await openFile(file)
+  const { stream, bytes } = await openInput(file)
   await withApp(async session => {
     const { importEvents } = await import('./event-import.ts')
     const { app, signal } = session
@@ -58,19 +58,5 @@ async function settle({ app, signal }: Session, { operations }: Imported, second
         `${open} operations are still on their way after ${seconds} seconds; does a worker run? \`ipbridge doctor\` says more`,
       )
     }
-  }
-}
-
-/** @returns what it holds, and how many bytes that are where it can be known. @throws WrongUse */
-async function openFile(file: string): Promise<{ stream: Readable; bytes: number | undefined }> {
-  if (file === '-') return { stream: process.stdin, bytes: undefined }
-  try {
-    const handle = await open(file)
-    const found = await handle.stat()
-    if (found.isDirectory()) throw new WrongUse(`${file} is a folder`)
-    return { stream: handle.createReadStream(), bytes: found.isFile() ? found.size : undefined }
-  } catch (error) {
-    if (error instanceof WrongUse) throw error
-    throw new WrongUse(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}`)
   }
 }

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { WrongUse } from './failure.ts'
 
@@ -24,6 +25,24 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
+    throw new WrongUse(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}`)
+  }
+}
+
+/**
+ * Opens a file of any length; `-` is standard input.
+ * @returns what it holds, and how many bytes that are where it can be known
+ * @throws WrongUse
+ */
+export async function openInput(file: string): Promise<{ stream: Readable; bytes: number | undefined }> {
+  if (file === '-') return { stream: process.stdin, bytes: undefined }
+  try {
+    const handle = await open(file)
+    const found = await handle.stat()
+    if (found.isDirectory()) throw new WrongUse(`${file} is a folder`)
+    return { stream: handle.createReadStream(), bytes: found.isFile() ? found.size : undefined }
+  } catch (error) {
+    if (error instanceof WrongUse) throw error
     throw new WrongUse(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}`)
   }
 }

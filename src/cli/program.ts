@@ -3,6 +3,7 @@ import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor/command.ts'
 import { addEventCommand } from './event.ts'
 import { exitCodes, tellFailure } from './failure.ts'
+import { addImportCommand } from './import.ts'
 import { addLedgerCommands } from './ledger.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPeopleCommands } from './people.ts'
@@ -44,6 +45,7 @@ function createProgram(): Command {
   addDemoCommand(program)
   addDoctorCommand(program)
   addEventCommand(program)
+  addImportCommand(program)
   addPlaceCommands(program)
   addLedgerCommands(program)
   addWebhookCommands(program)

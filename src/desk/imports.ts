@@ -8,6 +8,7 @@ import {
   type ImportedService,
   type ImportServer,
   type KnownService,
+  knownAs,
 } from '../domain/import.ts'
 import { markerOf } from '../domain/marker.ts'
 import { licenceKind } from '../domain/service-state.ts'
@@ -118,14 +119,7 @@ export function importDesk(options: { db: Db; imports: Imports; ipams: IpamConne
       holders: new Map([...imagined.holders, ...known.holders]),
     }
     const decision = decideImport(services, merged, newId)
-    for (const service of decision.services) {
-      imagined.services.set(service.id, {
-        ...service,
-        state: 'active',
-        guest: service.guest ?? null,
-        assignments: [],
-      })
-    }
+    for (const service of decision.services) imagined.services.set(service.id, knownAs(service))
     for (const { space, address, service, licence } of decision.assignments) {
       if (!licence) imagined.holders.set(`${space} ${address}`, service)
     }

@@ -88,9 +88,11 @@ export function decideImport(
 ): ImportDecision {
   const decision: ImportDecision = { services: [], assignments: [], unchanged: 0, conflicts: [] }
   const holders = new Map(known.holders)
+  // A service that comes twice is known the second time.
+  const met = new Map(known.services)
   for (const service of services) {
     const server = known.servers.get(service.server)
-    const existing = known.services.get(service.id)
+    const existing = met.get(service.id)
     const objection =
       server === undefined
         ? `there is no server ${service.server}`
@@ -107,7 +109,9 @@ export function decideImport(
     const before = decision.assignments.length
     if (existing === undefined) decision.services.push(service)
     addAddresses(service, server, existing, { decision, holders, newId })
-    if (existing && decision.assignments.length === before) decision.unchanged += 1
+    const added = decision.assignments.slice(before)
+    if (existing && added.length === 0) decision.unchanged += 1
+    met.set(service.id, withAssignments(existing ?? knownAs(service), added))
   }
   return decision
 }
@@ -154,6 +158,15 @@ function addAddresses(
       wish: ptr === undefined || ptr === service.domain ? null : (ptr ?? ''),
     })
   }
+}
+
+/** A service as the ledger is going to have it. */
+export function knownAs({ id, kind, client, domain, server, guest }: ImportedService): KnownService {
+  return { id, state: 'active', kind, client, domain, server, guest: guest ?? null, assignments: [] }
+}
+
+function withAssignments(service: KnownService, added: readonly NewAssignment[]): KnownService {
+  return { ...service, assignments: [...service.assignments, ...added.map(a => ({ ...a, conflicts: 0 }))] }
 }
 
 function freeSlot(order: string | undefined, family: Family, taken: ReadonlySet<string>): string {

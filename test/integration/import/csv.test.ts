@@ -59,6 +59,25 @@ describe.skipIf(queueMissing)('An import from CSV', () => {
     ])
   })
 
+  it('takes lines of one service together that do not stand together', async () => {
+    const lines = [
+      'i1,vps,c1,i1.example.net,node1,,10.0.0.60,,',
+      'i2,vps,c1,i2.example.net,node1,,10.0.0.61,,',
+      'i1,vps,c1,i1.example.net,node1,,10.0.0.62,,',
+      'i1,vps,c1,i1.example.net,node1,,10.0.0.60,,',
+      'i2,vps,c2,i2.example.net,node1,,10.0.0.63,,',
+    ]
+    for (const dryRun of [true, false]) {
+      const { counts, conflicts } = await run(lines, { dryRun })
+      expect(counts).toMatchObject({ newServices: 2, newAddresses: 3 })
+      expect(conflicts).toMatchObject([{ where: 'line 6', message: 'its client is c1 here, not c2' }])
+    }
+    expect((await addressesOf('i1')).map(([slot, address]) => [slot, address])).toEqual([
+      ['main', '10.0.0.60'],
+      ['main/2', '10.0.0.62'],
+    ])
+  })
+
   it('leaves everything as it is the second time', async () => {
     const lines = [
       'b1,vps,c1,b1.example.net,node1,,10.0.0.20,,',
