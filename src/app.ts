@@ -33,6 +33,7 @@ import { proxmox } from './panels/proxmox/driver.ts'
 import { type PanelFactory, serverPanels } from './panels/servers.ts'
 import { vdsmanager } from './panels/vdsmanager.ts'
 import { vmmanager5 } from './panels/vmmanager5.ts'
+import { vmmanager6 } from './panels/vmmanager6/driver.ts'
 import { createAnnouncer } from './queue/announcer.ts'
 import { migrateQueueTables, openQueues } from './queue/backend.ts'
 import { createDispatcher } from './queue/dispatcher.ts'
@@ -126,7 +127,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   })
   const panels = serverPanels({
     registry,
-    drivers: { none: noPanel, vmmanager5, vdsmanager, dcimanager5, proxmox, ...options.panelDrivers },
+    drivers: { none: noPanel, vmmanager5, vmmanager6, vdsmanager, dcimanager5, proxmox, ...options.panelDrivers },
   })
 
   // The four processors

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IpbridgeError } from '../errors.ts'
+import { orAborted } from '../http/or-aborted.ts'
 
 /** Three ways to sign in (facts, section 1.2). */
 export const signInModes = ['authinfo', 'session', 'key'] as const
@@ -99,13 +100,4 @@ export function createCredentials(
       return entry
     },
   }
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const aborted = () => reject(signal.reason)
-    if (signal.aborted) return aborted()
-    signal.addEventListener('abort', aborted, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted))
-  })
 }

@@ -13,6 +13,8 @@ interface Seen<G, R> {
   rows: R[]
 }
 
+type Test<G, R> = (seen: Seen<G, R> | undefined) => boolean
+
 /**
  * Makes a driver of a panel's interface: every call looks first, does only what is missing, and looks again, since
  * a panel that says it has done something has not shown it yet. So every call may be repeated.
@@ -34,19 +36,21 @@ export function verified<G extends { id: string }, R extends PanelRow>(
     }
   }
 
-  /** Looks until it is as it should be. @throws panel_unavailable where it is not, in time */
-  async function confirm(
-    service: PanelService,
-    isSo: (seen: Seen<G, R> | undefined) => boolean,
-    why: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Looks until it is so, as long as a change may take to be seen. @returns whether it is */
+  async function becomes(service: PanelService, isSo: Test<G, R>, signal: AbortSignal): Promise<boolean> {
     const end = performance.now() + protocol.patienceMs
     for (let pause = pauseMs.first; !isSo(await look(service, signal)); pause *= 2) {
       const left = end - performance.now()
-      if (left <= 0) throw new IpbridgeError('panel_unavailable', `${whom}: ${why}`)
+      if (left <= 0) return false
       await sleep(Math.min(pause, left, pauseMs.most), undefined, { signal })
     }
+    return true
+  }
+
+  /** @throws panel_unavailable where it does not become so */
+  async function confirm(service: PanelService, isSo: Test<G, R>, why: string, signal: AbortSignal) {
+    if (await becomes(service, isSo, signal)) return
+    throw new IpbridgeError('panel_unavailable', `${whom}: ${why}`)
   }
 
   async function setUp(service: PanelService, wanted: PanelAddress, signal: AbortSignal) {
@@ -81,8 +85,9 @@ export function verified<G extends { id: string }, R extends PanelRow>(
     try {
       await protocol.add(guest, wanted, signal)
     } catch (error) {
-      // An earlier try, whose answer was lost, may have come through after we looked.
-      if (!isRefusal(error) || !rowOf(await look(service, signal), wanted.address)) throw error
+      // An earlier try, whose answer was lost, may still be at work, and is why this one could not be done.
+      const hasIt: Test<G, R> = seen => rowOf(seen, wanted.address) !== undefined
+      if (!wasNotDone(error) || !(await becomes(service, hasIt, signal))) throw error
     }
   }
 
@@ -173,4 +178,9 @@ function rowOf<R extends PanelRow>(seen: { rows: R[] } | undefined, address: Add
 /** Refused as it stands: nothing was done. Not what hangs on the account, which an administrator must mend. */
 function isRefusal(error: unknown): error is IpbridgeError {
   return error instanceof IpbridgeError && (error.code === 'panel_refused' || error.code === 'still_in_use')
+}
+
+/** Refused, or taken and failed. */
+function wasNotDone(error: unknown): boolean {
+  return isRefusal(error) || (error instanceof IpbridgeError && error.code === 'panel_unavailable')
 }

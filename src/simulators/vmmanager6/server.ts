@@ -1,0 +1,164 @@
+import {
+  createServer as createHttp,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttps } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { answerControl, type ControlBooks, controlPath } from '../coremanager/control.ts'
+import { cookieOf, readBody } from '../coremanager/request.ts'
+import type { Fault, Faults } from './faults.ts'
+import { answer, type Panel } from './functions.ts'
+import { Refused } from './refusal.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface ListenOptions {
+  /** Default: 127.0.0.1. */
+  host?: string
+  /** Default: one that is free. */
+  port?: number
+  /** Certificate and key as PEM text. Default: plain HTTP. */
+  tls?: { cert: string; key: string }
+}
+
+interface ServerOptions extends ListenOptions {
+  panel: Panel
+  tokens: Tokens
+  faults: Faults
+  control: ControlBooks
+}
+
+interface Reply {
+  status: number
+  body: unknown
+}
+
+const refusal = (status: number, code: number, msg: string): Reply => ({
+  status,
+  body: { error: { code, msg } },
+})
+
+/** The panel on a socket of its own, with the simulator's control beside it. */
+export async function serve(options: ServerOptions) {
+  const { panel, tokens, faults, control, host = '127.0.0.1', port = 0, tls } = options
+  const scheme = tls ? 'https' : 'http'
+
+  function signIn(body: Record<string, unknown>): Reply {
+    const token = tokens.give(body['email'], body['password'])
+    if (token === undefined) return refusal(401, 1003, 'Invalid e-mail or password')
+    return { status: 201, body: { id: '1', token, confirmed: true, expires_at: null } }
+  }
+
+  function act(request: IncomingMessage, url: URL, body: Record<string, unknown>, fault?: Fault): Reply {
+    const token = cookieOf(request, 'ses6')
+    if (token !== request.headers['x-xsrf-token'] || !tokens.isGood(token)) {
+      return refusal(401, 1001, 'Unauthorized')
+    }
+    const asked = {
+      method: request.method ?? 'GET',
+      path: url.pathname,
+      where: url.searchParams.get('where'),
+      body,
+    }
+    const spoiled = fault?.what === 'says-ok' ? 'nothing' : fault?.what === 'task-fails' ? 'fails' : undefined
+    try {
+      return { status: 200, body: answer(panel, asked, spoiled) }
+    } catch (error) {
+      if (error instanceof Refused) return refusal(error.status, error.code, error.message)
+      throw error
+    }
+  }
+
+  async function exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', `${scheme}://${request.headers.host ?? host}`)
+    const text = await readBody(request)
+    panel.tasks.settle()
+    if (url.pathname.startsWith(controlPath)) {
+      answerControl(control, request, response, url.pathname, text ?? '')
+      return
+    }
+    const body = readJson(text)
+    if (body === undefined) return send(response, refusal(400, 1002, 'The body is no JSON object'))
+    if (url.pathname === '/auth/v4/public/token') return send(response, signIn(body))
+    const on = request.method === 'GET' ? 'read' : 'change'
+    const fault = url.pathname === '/vm/v3/task' ? undefined : faults.strike(on)
+    if (fault?.what === 'tokens-end') tokens.endAll()
+    const prevented = fault && preventing.has(fault.what) && !fault.afterEffect
+    const reply = prevented ? undefined : act(request, url, body, fault)
+    spoil(response, reply, fault)
+  }
+
+  const listener: RequestListener = (request, response) => {
+    exchange(request, response).catch(error => {
+      // Whoever asked has gone, or the simulator is being stopped; anything else is its own mistake and must be seen.
+      if (!request.destroyed) console.error(error)
+      request.socket.destroy()
+    })
+  }
+  const server = tls ? createHttps(tls, listener) : createHttp(listener)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const shownHost = host.includes(':') ? `[${host}]` : host
+  return {
+    origin: `${scheme}://${shownHost}:${(server.address() as AddressInfo).port}`,
+    /** Closes the socket and every connection, whatever is under way. */
+    async stop(): Promise<void> {
+      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+const preventing: ReadonlySet<Fault['what']> = new Set([
+  'status',
+  'refuses',
+  'drop',
+  'empty-body',
+  'html',
+  'silence',
+])
+
+function spoil(response: ServerResponse, reply: Reply | undefined, fault: Fault | undefined): void {
+  switch (fault?.what) {
+    case 'drop':
+      response.socket?.destroy()
+      return
+    case 'silence':
+      return
+    case 'empty-body':
+      response.end('')
+      return
+    case 'status':
+    case 'html':
+      response.writeHead(fault.what === 'html' ? 200 : (fault.status ?? 503), {
+        'content-type': 'text/html; charset=UTF-8',
+      })
+      response.end('<!DOCTYPE html><html><body>The service is not available.</body></html>')
+      return
+    case 'refuses':
+      send(response, refusal(fault.status ?? 400, fault.code ?? 3_011, 'The host is locked by another task'))
+      return
+  }
+  send(response, reply ?? refusal(500, 1, 'Internal error'))
+}
+
+function send(response: ServerResponse, { status, body }: Reply): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=UTF-8' })
+  response.end(JSON.stringify(body))
+}
+
+function readJson(text: string | undefined): Record<string, unknown> | undefined {
+  if (text === '') return {}
+  try {
+    const value: unknown = JSON.parse(text ?? '')
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { vmmanager6 } from '../../../src/panels/vmmanager6/driver.ts'
+import { startVmmanager6, type Vmmanager6 } from '../../../src/simulators/vmmanager6/start.ts'
+import { failureOf } from '../../contract/failures.ts'
+import { panelAddress, panelService } from '../../helpers/panel-service.ts'
+import { openServer } from '../../helpers/servers.ts'
+import { until } from '../../helpers/until.ts'
+
+const { signal } = new AbortController()
+const setup = { cluster: 1, os: 12, password: 'guest-canary', disks: [{ size_mib: 10_000 }] }
+
+let panel: Vmmanager6
+beforeEach(async () => {
+  panel = await startVmmanager6()
+})
+afterEach(() => panel.stop())
+
+const driver = (options: Record<string, unknown> = {}) =>
+  vmmanager6(
+    openServer({
+      url: panel.url,
+      login: 'admin@example.net',
+      options: { patienceSeconds: 0.1, ...options },
+    }),
+  )
+
+describe('Setting a guest up on VMmanager 6', () => {
+  it('passes on what billing says, names the address, and marks the guest', async () => {
+    const service = panelService({ setup: { ...setup, comment: 'VIP' } })
+    const { guest } = await driver({ address: { ip_pool: 3 } }).configure(service, panelAddress(), signal)
+    expect(panel.books.look(guest)).toMatchObject({
+      name: 'ipb-1042',
+      comment: 'VIP [ipb:service:1042]',
+      params: { ...setup, ip_addr: { name: '192.0.2.10', ip_pool: 3 }, domain: 'shop.example.net' },
+      addresses: [{ ip: '192.0.2.10', ptr: 'shop.example.net' }],
+    })
+  })
+
+  it('finds the guest by its mark, whatever people call it', async () => {
+    const service = panelService({ setup: { ...setup, name: 'web-1' } })
+    const { guest } = await driver().configure(service, panelAddress(), signal)
+    const other = panelService({ id: '104', setup: { ...setup, name: 'web-1' } })
+    const second = await driver().configure(other, panelAddress('192.0.2.11'), signal)
+    expect(second.guest).not.toBe(guest)
+    expect((await driver().configure(service, panelAddress(), signal)).guest).toBe(guest)
+    expect(panel.books.hosts()).toHaveLength(2)
+  })
+
+  it.each(['ip_addr', 'ipv4_number', 'custom_interfaces'])('lets billing not say %s', async name => {
+    const service = panelService({ setup: { ...setup, [name]: 1 } })
+    const refusal = await failureOf(driver().configure(service, panelAddress(), signal))
+    expect(refusal).toMatchObject({ code: 'panel_refused', message: expect.stringContaining(name) })
+    expect(panel.books.hosts()).toEqual([])
+  })
+
+  it('never keeps an address that the panel has chosen', async () => {
+    panel.panel.behave({ overlooksAddress: true })
+    await failureOf(driver().configure(panelService({ setup }), panelAddress(), signal))
+    panel.panel.behave({ overlooksAddress: false })
+    const { guest } = await driver().configure(panelService({ setup }), panelAddress(), signal)
+    const addresses = panel.books.look(guest)?.addresses.map(({ ip }) => ip)
+    expect(addresses).toContain('192.0.2.10')
+    expect(panel.books.hosts()).toHaveLength(1)
+  })
+})
+
+describe('The tasks of VMmanager 6', () => {
+  it('are waited for, however long they take, and never begun twice', async () => {
+    panel.panel.behave({ taskMs: 300 })
+    const impatient = driver({ taskSeconds: 0.1 })
+    const service = panelService({ setup })
+    const failure = await failureOf(impatient.configure(service, panelAddress(), signal))
+    expect(failure).toMatchObject({ code: 'panel_unavailable', message: expect.stringContaining('running') })
+    const { guest } = await until('it is done', () =>
+      impatient.configure(service, panelAddress(), signal).catch(() => undefined),
+    )
+    expect(panel.books.look(guest)?.addresses).toHaveLength(1)
+    expect(panel.books.tasks().map(task => task.name)).toEqual(['host_create'])
+  })
+
+  it('that fail are told of, and tried again', async () => {
+    const guest = panel.books.add('by-hand')
+    panel.faults.add({ what: 'task-fails', on: 'change', times: 1 })
+    const service = panelService({ guest })
+    const failure = await failureOf(driver().configure(service, panelAddress(), signal))
+    expect(failure).toMatchObject({ code: 'panel_unavailable', retry: 'later' })
+    expect(failure.message).toMatch(/task \d+ \(giving 192\.0\.2\.10 to guest 1\) ended as fail/)
+    await driver().configure(service, panelAddress(), signal)
+    expect(panel.books.look(guest)?.addresses).toMatchObject([{ ip: '192.0.2.10', ptr: 'shop.example.net' }])
+  })
+})
+
+describe('What VMmanager 6 answers', () => {
+  it('may be that a token has ended: then it signs in once more', async () => {
+    const guest = panel.books.add('by-hand')
+    panel.faults.add({ what: 'tokens-end', on: 'change', times: 1 })
+    await driver().configure(panelService({ guest }), panelAddress(), signal)
+    expect(panel.books.look(guest)?.addresses).toHaveLength(1)
+  })
+
+  it('may be a refusal, in its own words', async () => {
+    const [one, other] = [panel.books.add('one'), panel.books.add('other')]
+    panel.books.assign(other, '192.0.2.10')
+    const call = driver().configure(panelService({ guest: one }), panelAddress(), signal)
+    expect(await failureOf(call)).toMatchObject({
+      code: 'panel_refused',
+      message: expect.stringContaining('192.0.2.10 is used by host 2'),
+    })
+  })
+
+  it('may mean "not now", by the codes that the server has', async () => {
+    const guest = panel.books.add('by-hand')
+    panel.faults.add({ what: 'refuses', on: 'change', code: 3_011 })
+    const call = (options: object) =>
+      failureOf(driver({ ...options }).configure(panelService({ guest }), panelAddress(), signal))
+    expect(await call({})).toMatchObject({ code: 'panel_refused', retry: 'never' })
+    expect(await call({ busyCodes: [3_011] })).toMatchObject({ code: 'panel_unavailable', retry: 'later' })
+  })
+
+  it('is not asked for what is no id of its own', async () => {
+    const strange = panelService({ guest: "1' OR 1 EQ 1" })
+    expect(await driver().addresses(strange, signal)).toBeUndefined()
+    expect(await failureOf(driver().configure(strange, panelAddress(), signal))).toMatchObject({
+      code: 'panel_refused',
+    })
+  })
+})
