@@ -127,7 +127,15 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   })
   const panels = serverPanels({
     registry,
-    drivers: { none: noPanel, vmmanager5, vmmanager6, vdsmanager, dcimanager5, proxmox, ...options.panelDrivers },
+    drivers: {
+      none: noPanel,
+      vmmanager5,
+      vmmanager6,
+      vdsmanager,
+      dcimanager5,
+      proxmox,
+      ...options.panelDrivers,
+    },
   })
 
   // The four processors

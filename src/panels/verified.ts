@@ -42,7 +42,9 @@ export function verified<G extends { id: string }, R extends PanelRow>(
     for (let pause = pauseMs.first; !isSo(await look(service, signal)); pause *= 2) {
       const left = end - performance.now()
       if (left <= 0) return false
-      await sleep(Math.min(pause, left, pauseMs.most), undefined, { signal })
+      await sleep(Math.min(pause, left, pauseMs.most), undefined, { signal }).catch(() =>
+        signal.throwIfAborted(),
+      )
     }
     return true
   }

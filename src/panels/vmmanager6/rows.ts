@@ -16,16 +16,19 @@ export interface IpRow extends PanelRow {
   id: string
 }
 
-const opening = '[ipb:service:'
+const markForm = /\[ipb:service:((?:[^%\s\]]|%[0-9A-F]{2})+)\]/
 
 /** Written into a machine's comment, so that it is found again by the service that it was made for. */
-export const markOf = (service: string): string => `${opening}${service}]`
+export const markOf = (service: string): string => `[ipb:service:${encodeURIComponent(service)}]`
 
 /** The service that a machine was made for, whatever people have written around it. */
 export function serviceOf(comment: string): string | undefined {
-  const start = comment.lastIndexOf(opening)
-  const end = comment.indexOf(']', start)
-  return start < 0 || end < 0 ? undefined : comment.slice(start + opening.length, end)
+  const id = markForm.exec(comment)?.[1]
+  try {
+    return id === undefined ? undefined : decodeURIComponent(id)
+  } catch {
+    return undefined
+  }
 }
 
 /** @returns undefined for a row without an id */

@@ -34,7 +34,9 @@ export function createTasks(panel: Vmmanager6, patienceMs: number) {
         const why = `its task ${task} (${what}) is still ${status === '' ? 'not listed' : status}`
         throw new IpbridgeError('panel_unavailable', `${panel.target.whom}: ${why}`)
       }
-      await sleep(Math.min(pause, left, pauseMs.most), undefined, { signal })
+      await sleep(Math.min(pause, left, pauseMs.most), undefined, { signal }).catch(() =>
+        signal.throwIfAborted(),
+      )
     }
   }
 

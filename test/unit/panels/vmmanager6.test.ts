@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { PanelGuest } from '../../../src/panels/driver.ts'
 import { vmmanager6 } from '../../../src/panels/vmmanager6/driver.ts'
 import { startVmmanager6, type Vmmanager6 } from '../../../src/simulators/vmmanager6/start.ts'
 import { failureOf } from '../../contract/failures.ts'
@@ -46,6 +47,15 @@ describe('Setting a guest up on VMmanager 6', () => {
     expect(panel.books.hosts()).toHaveLength(2)
   })
 
+  it.each(['a]b', 'a [ipb:service:1] b', '50%', 'заказ 7'])('finds it for an id like %s', async id => {
+    const service = panelService({ id, setup })
+    const { guest } = await driver().configure(service, panelAddress(), signal)
+    expect(await driver().configure(service, panelAddress(), signal)).toMatchObject({ guest })
+    const guests: PanelGuest[] = []
+    for await (const one of driver().guests?.(signal) ?? []) guests.push(one)
+    expect(guests).toEqual([{ guest, service: id, addresses: ['192.0.2.10'] }])
+  })
+
   it.each(['ip_addr', 'ipv4_number', 'custom_interfaces'])('lets billing not say %s', async name => {
     const service = panelService({ setup: { ...setup, [name]: 1 } })
     const refusal = await failureOf(driver().configure(service, panelAddress(), signal))
@@ -87,6 +97,18 @@ describe('The tasks of VMmanager 6', () => {
     expect(failure.message).toMatch(/task \d+ \(giving 192\.0\.2\.10 to guest 1\) ended as fail/)
     await driver().configure(service, panelAddress(), signal)
     expect(panel.books.look(guest)?.addresses).toMatchObject([{ ip: '192.0.2.10', ptr: 'shop.example.net' }])
+  })
+})
+
+describe('Whoever waits for VMmanager 6', () => {
+  it('is told why, when it is told to stop', async () => {
+    panel.panel.behave({ taskMs: 60_000 })
+    const abort = new AbortController()
+    const guest = panel.books.add('by-hand')
+    const call = driver().configure(panelService({ guest }), panelAddress(), abort.signal)
+    await until('the task is at work', () => panel.books.tasks().length > 0)
+    abort.abort(new Error('no longer wanted'))
+    await expect(call).rejects.toThrow('no longer wanted')
   })
 })
 
