@@ -43,6 +43,8 @@ function describe(issue: Issue, base: Path, input: unknown): Fault[] {
       return [fault(path, `must ${amount(issue.origin, 'most', issue.maximum)}`)]
     case 'invalid_format':
       return [fault(path, issue.format === 'datetime' ? notATime(got) : issue.message)]
+    case 'invalid_key':
+      return [fault(path, issue.issues[0]?.message ?? issue.message)]
     default:
       return [fault(path, issue.message)]
   }

@@ -1,4 +1,6 @@
+import { afterEach, beforeEach, expect } from 'vitest'
 import type { OpenServer } from '../../src/db/registry.ts'
+import type { PanelDriver, PanelService } from '../../src/panels/driver.ts'
 import { type ProxmoxPace, proxmox } from '../../src/panels/proxmox/driver.ts'
 import type { SimulatedGuest } from '../simulators/proxmox/books.ts'
 import { addressesIn, rewriteDrive, start } from '../simulators/proxmox/config.ts'
@@ -88,4 +90,52 @@ function addTemplates({ books }: SimulatedProxmox): void {
     template: true,
     config: { ...configs.qemu, name: 'template', ipconfig0: 'ip=10.0.0.9/8,gw=10.0.0.1', template: '1' },
   })
+}
+
+const signal = new AbortController().signal
+
+/** A cluster for each test of the block that calls this; what it is asked must be as the schema says. */
+export function usePve(options: Parameters<typeof startPve>[0] = {}) {
+  let pve: Pve
+  beforeEach(async () => {
+    pve = await startPve(options)
+  })
+  afterEach(async () => {
+    await pve.stop()
+    expect(pve.simulator.refused, 'requests that the schema does not allow').toEqual([])
+  })
+
+  return {
+    signal,
+    get pve(): Pve {
+      return pve
+    },
+    service(guest: { vmid: number } | undefined, more: Partial<PanelService> = {}): PanelService {
+      const named = guest === undefined ? undefined : String(guest.vmid)
+      return {
+        id: 's-1',
+        kind: 'vps',
+        client: 'c-1',
+        domain: 's1.example.net',
+        guest: named,
+        setup: {},
+        ...more,
+      }
+    },
+    /** Gives an address, with its network as the IPAM would tell it. */
+    give(service: PanelService, address: string, driver: PanelDriver = pve.driver()) {
+      const network = address.includes(':')
+        ? { prefix: 64, gateway: '2001:db8:0:1::1' }
+        : { prefix: 24, gateway: '192.0.2.1' }
+      return driver.configure(service, { address, ptr: undefined, main: true, network }, signal)
+    },
+    take: (service: PanelService, address: string, driver: PanelDriver = pve.driver()) =>
+      driver.unassign(service, address, signal),
+    seen: (service: PanelService, driver: PanelDriver = pve.driver()) => driver.addresses(service, signal),
+    /** The changes that were asked of the cluster, as `METHOD path`. */
+    changes: () =>
+      pve.simulator.requests
+        .filter(({ method, template }) => method !== 'GET' && template !== '/access/ticket')
+        .map(({ method, template }) => `${method} ${template}`),
+  }
 }

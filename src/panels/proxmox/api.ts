@@ -118,6 +118,6 @@ export function createApi(http: HttpClient, account: { login: string; password: 
 /** Passwords that are passed through to a new guest. */
 function secretsOf(params: Params): string[] {
   return Object.entries(params).flatMap(([key, value]) =>
-    /password/i.test(key) && value.length > 2 ? value : [],
+    /passw|secret|token/i.test(key) && value.length > 2 ? value : [],
   )
 }

@@ -5,7 +5,7 @@ import type { PanelService } from '../driver.ts'
 import type { Params } from './api.ts'
 import { guestKinds } from './guest.ts'
 
-const vmid = z.coerce.number('must be the number of a guest').int().min(100).max(999_999_999)
+const vmid = z.coerce.number().int().min(100).max(999_999_999)
 
 /** What `setup` says to us; the rest of it is passed through to Proxmox VE. */
 const ours = z.object({

@@ -24,12 +24,20 @@ export interface MakerOptions {
   bridge: string | undefined
 }
 
-/** In the notes of a guest: the service that it was made for. */
-const markForm = /^ipbridge-service: (\S+)$/m
+/** How many numbers are tried, from the one that follows from the service's id. */
+const mostSteps = 1_000
 
+/** In the notes of a guest, where everybody may write. */
+const markForm = /^ipbridge-service: ((?:[^%\s]|%[0-9A-F]{2})+)$/m
+
+/** The service that a guest was made for, by its notes. */
 export function serviceIn(notes: string): string | undefined {
   const id = markForm.exec(notes)?.[1]
-  return id === undefined ? undefined : decodeURIComponent(id)
+  try {
+    return id === undefined ? undefined : decodeURIComponent(id)
+  } catch {
+    return undefined
+  }
 }
 
 /**
@@ -39,8 +47,8 @@ export function serviceIn(notes: string): string | undefined {
 export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: MakerOptions) {
   const parse = (service: PanelService) => parseSetUp(service, { ...defaults, ...service.setup }, api.whom)
 
-  /** The guest that was made for a service, or else the number that one would get. */
-  async function look(service: PanelService, signal: AbortSignal): Promise<Guest | number> {
+  /** The guest that was made for a service, or else the number that one would get; undefined where none is left. */
+  async function look(service: PanelService, signal: AbortSignal): Promise<Guest | number | undefined> {
     const guests = await cluster.list(signal)
     for (const vmid of candidates(service)) {
       const guest = guests.find(each => each.vmid === vmid) ?? (await cluster.lookAgain(vmid, signal))
@@ -52,8 +60,7 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
       const known = await api.get(config, [...pathOf(guest), 'config'], signal)
       if (serviceIn(String(known['description'] ?? '')) === service.id) return guest
     }
-    const why = `service ${service.id} cannot be given a number for its guest: others have ${vmidIn(service.setup) ?? vmids.join(' to ')}`
-    throw new IpbridgeError('panel_refused', `${api.whom}: ${why}`)
+    return undefined
   }
 
   function* candidates(service: PanelService): Generator<number> {
@@ -62,7 +69,7 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
     const [first, last] = vmids
     const size = last - first + 1
     const begin = createHash('sha256').update(service.id).digest().readUInt32BE() % size
-    for (let step = 0; step < Math.min(size, 100); step++) yield first + ((begin + step) % size)
+    for (let step = 0; step < Math.min(size, mostSteps); step++) yield first + ((begin + step) % size)
   }
 
   async function make(service: PanelService, vmid: number, signal: AbortSignal): Promise<Guest> {
@@ -125,7 +132,10 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
     async findOrMake(service: PanelService, signal: AbortSignal): Promise<Guest> {
       parse(service)
       const found = await look(service, signal)
-      return typeof found === 'number' ? make(service, found, signal) : found
+      if (typeof found === 'number') return make(service, found, signal)
+      if (found) return found
+      const why = `others have the numbers that the guest of service ${service.id} could get (${vmidIn(service.setup) ?? vmids.join(' to ')})`
+      throw new IpbridgeError('panel_refused', `${api.whom}: ${why}`)
     },
 
     /** What a new guest brings along on its interfaces: nobody meant it to have that. */

@@ -37,7 +37,7 @@ export function createTasks(api: Api, { deadlineMs, pollMs }: TaskOptions) {
           const minutes = Math.ceil(deadlineMs / 60_000)
           throw noAnswer(api.target, `${what} still runs after ${minutes} minutes`, true)
         }
-        await sleep(pause, undefined, { signal })
+        await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted())
       }
     },
   }
