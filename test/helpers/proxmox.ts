@@ -12,7 +12,8 @@ export type GuestKind = SimulatedGuest['kind']
 export const token = { login: 'ipbridge@pve!worker', password: '6f1e0c1a-5b7c-4a53-9d1c-0a5d5f0c9b11' }
 export const account = { login: 'ipbridge@pve', password: 'correct horse battery staple' }
 
-const pace: ProxmoxPace = { pollMs: 2, http: { connectMs: 1_000, responseMs: 5_000 } }
+/** Quicker than in earnest. */
+export const pace: ProxmoxPace = { pollMs: 2, http: { connectMs: 1_000, responseMs: 5_000 } }
 
 export type Pve = Awaited<ReturnType<typeof startPve>>
 
