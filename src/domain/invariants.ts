@@ -218,8 +218,10 @@ function noForeignPtr({ assignments, services, records, conflicts }: Snapshot): 
     if (assignment === undefined)
       return [{ invariant: 7, message: `${address} has the PTR ${ptr}, but no live assignment` }]
     const owner = owners.get(ptr)
+    // An allocation names its address before the ledger has the name.
+    const isUnderWay = assignment.state !== 'active' && assignment.ptr === null
     const isForeign =
-      assignment.ptr !== null && assignment.ptr !== ptr && owner !== undefined && owner !== assignment.service
+      !isUnderWay && assignment.ptr !== ptr && owner !== undefined && owner !== assignment.service
     return isForeign
       ? [{ invariant: 7, message: `${address} of service ${assignment.service} names ${ptr} of ${owner}` }]
       : []
