@@ -47,9 +47,7 @@ const rules = [
     name: 'drivers are made by the composition root only',
     files: /^(src|workers)\//,
     concerns: target =>
-      /^src\/(ipam|panels)\/(memory|builtin\/driver|none|vmmanager5|vmmanager6\/driver|vdsmanager|dcimanager5|proxmox\/driver)\.ts$/.test(
-        target,
-      ),
+      /^src\/(ipam|panels)\/(\w+\/driver|memory|none|vmmanager5|vdsmanager|dcimanager5)\.ts$/.test(target),
     allows: (target, file) => file === 'src/app.ts' || dirname(file) === dirname(target),
     types: true,
   },

@@ -12,11 +12,14 @@ import { type EmbeddedPostgres, openEmbeddedPostgres } from './db/embedded/postg
 import { createImports } from './db/imports.ts'
 import { createLedgerEntries } from './db/ledger-entries.ts'
 import { migrate } from './db/migrate.ts'
+import { createNotes } from './db/notes.ts'
 import { type Claimed, createOperations } from './db/operations.ts'
+import { createProblems } from './db/problems.ts'
 import { createReconciliations } from './db/reconciliations.ts'
 import { createRegistry } from './db/registry.ts'
 import { createReservations } from './db/reservations.ts'
 import { resolveSecrets } from './db/secret.ts'
+import { createTurns } from './db/turns.ts'
 import { createVault } from './db/vault.ts'
 import { createDesk } from './desk/desk.ts'
 import { type OperationKind, operationKinds } from './domain/states.ts'
@@ -26,6 +29,7 @@ import { createPoolDesk } from './ipam/builtin/pools.ts'
 import { createBuiltinStore, type Space } from './ipam/builtin/store.ts'
 import { createUpkeep } from './ipam/builtin/upkeep.ts'
 import { type IpamFactory, ipamConnections } from './ipam/connections.ts'
+import { ipmanager } from './ipam/ipmanager/driver.ts'
 import type { Log } from './log.ts'
 import { dcimanager5 } from './panels/dcimanager5.ts'
 import { noPanel } from './panels/none.ts'
@@ -117,11 +121,16 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       error => log.warn({ err: error }, 'whether there is space again could not be seen'),
     )
   }
+  const notes = createNotes(db)
+  const turns = createTurns(db, { worker })
   const upkeep = createUpkeep({ db, store, pools, onSpace })
   const ipams = ipamConnections({
     registry,
+    problems: createProblems(db),
+    log,
     drivers: {
       builtin: ({ id }) => builtinIpam({ connection: id, store, pools, onSpace }),
+      ipmanager: connection => ipmanager(connection, { notes, turns }),
       ...options.ipamDrivers,
     },
   })

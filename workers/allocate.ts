@@ -95,6 +95,7 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
     }
     if (found) return found
     const limits = pool === undefined ? pools : [pool]
+    const ptr = ptrOf(run)
     return run.step('request', signal =>
       driver.request(
         {
@@ -103,6 +104,7 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
           owner: `${run.service.id} ${slot}`,
           ...(requested === undefined ? {} : { requested }),
           ...(limits === undefined ? {} : { pools: limits }),
+          ...(ptr === undefined ? {} : { ptr }),
         },
         signal,
       ),
@@ -141,8 +143,7 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
 
   /** Step 4. */
   async function setPtr(run: Allocation, { driver }: Ipam, record: IpamRecord, marker: Marker) {
-    const { ptrWish } = run.assignment
-    const ptr = ptrWish === '' ? undefined : (ptrWish ?? run.service.domain)
+    const ptr = ptrOf(run)
     if (!driver.abilities.ptr) return undefined
     if (record.ptr === ptr)
       return run.step(
@@ -211,6 +212,11 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
     }
     return applied
   }
+}
+
+/** The name that was ordered, else the service's domain; '' was an order for none. */
+function ptrOf({ assignment, service }: Allocation): string | undefined {
+  return assignment.ptrWish === '' ? undefined : (assignment.ptrWish ?? service.domain)
 }
 
 function isAllocation(run: Run): run is Allocation {

@@ -29,6 +29,7 @@ function addConnections(program: Command): void {
     URL: item => item.url,
     LOGIN: item => item.login,
     'ADDRESS SPACE': item => item.addressSpace,
+    PROBLEM: item => item.problem?.code ?? (item.warnings.length > 0 ? 'not verified' : ''),
   })
   group.show('name', 'show a connection, without its secrets', ({ app }, name) =>
     app.desk.connections.show(name),

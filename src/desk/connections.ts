@@ -1,9 +1,11 @@
 import type { Db } from '../db/client.ts'
 import { isUniqueViolation, type Prisma } from '../db/client.ts'
 import { newId } from '../db/ids.ts'
-import { placeOf } from '../db/registry.ts'
+import type { Problem } from '../db/problems.ts'
+import { type OpenConnection, placeOf } from '../db/registry.ts'
 import type { Vault } from '../db/vault.ts'
 import { asIpbridgeError, IpbridgeError } from '../errors.ts'
+import { trustsAnybody } from '../http/tls.ts'
 import type { IpamConnections } from '../ipam/connections.ts'
 import type { ConnectionCheck } from '../ipam/driver.ts'
 import { type Actor, audit } from './actor.ts'
@@ -36,6 +38,17 @@ export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipa
     }
   }
 
+  /** A driver is made of it and thrown away: what it cannot work with is told to whoever enters it. */
+  function rehearse(connection: OpenConnection): void {
+    try {
+      ipams.rehearse(connection)
+    } catch (error) {
+      const { code, message, faults } = asIpbridgeError(error)
+      if (code !== 'invalid_configuration') throw error
+      throw new IpbridgeError('invalid_request', message, faults === undefined ? {} : { faults })
+    }
+  }
+
   return {
     list(query: PageQuery): Promise<Page<ReturnType<typeof presentConnection>>> {
       const read = (after: string | undefined, take: number) =>
@@ -52,6 +65,7 @@ export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipa
     async add(actor: Actor, input: ConnectionInput, reason?: string) {
       checkDriver(input.driver, ipams.names)
       const id = newId()
+      rehearse(candidate(id, input))
       try {
         return await db.$transaction(async tx => {
           const { name, driver, ...rest } = columns(id, input)
@@ -74,10 +88,12 @@ export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipa
 
     async change(actor: Actor, name: string, input: Partial<ConnectionInput>, reason?: string) {
       if (input.driver !== undefined) checkDriver(input.driver, ipams.names)
-      const { id, driver } = await find(name)
+      const row = await find(name)
+      const { id, driver } = row
       if (name === 'builtin' && (input.driver ?? driver) !== driver) {
         throw new IpbridgeError('in_use', 'the connection builtin always has the driver builtin')
       }
+      rehearse(candidate(id, input, row))
       return db.$transaction(async tx => {
         const row = await tx.connection.update({ where: { id }, data: columns(id, input) })
         await audit(tx, actor, {
@@ -124,6 +140,38 @@ export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipa
   }
 }
 
+/** A connection as it would be, but for the secrets that stay as they are. */
+function candidate(id: string, input: Partial<ConnectionInput>, row?: Row): OpenConnection {
+  const sealed = (secret: string | null | undefined) => (secret ? '(sealed)' : undefined)
+  const settings = (value: unknown) => (value ?? {}) as Record<string, unknown>
+  return {
+    id,
+    name: input.name ?? row?.name ?? '',
+    driver: input.driver ?? row?.driver ?? '',
+    url: input.url ?? row?.url ?? undefined,
+    login: input.login ?? row?.login ?? undefined,
+    password: input.password ?? sealed(row?.password),
+    adminLogin: input.adminlogin ?? row?.adminLogin ?? undefined,
+    adminPassword: input.adminpassword ?? sealed(row?.adminPassword),
+    hiddenTypes: input.hiddentypes ?? row?.hiddenTypes ?? [],
+    conflictPtr: input.conflictPtr ?? row?.conflictPtr ?? '',
+    addressSpace: input.addressSpace ?? row?.addressSpace ?? '',
+    maxConcurrent: input.maxConcurrent ?? row?.maxConcurrent ?? undefined,
+    tls: settings(input.tls ?? row?.tls),
+    options: settings(input.options ?? row?.options),
+    updatedAt: new Date(),
+  }
+}
+
+/** What makes it unsafe, said wherever it is shown. */
+function warningsOf(row: Row): string[] {
+  const tls = (row.tls ?? {}) as { verify?: boolean; fingerprint?: string }
+  if (!trustsAnybody(tls)) return []
+  return [
+    'the certificate is not verified (tls.verify is false): whoever stands in between reads the passwords',
+  ]
+}
+
 function presentConnection(row: Row) {
   return {
     name: row.name,
@@ -139,6 +187,9 @@ function presentConnection(row: Row) {
     options: withoutSecrets(row.options) as Record<string, unknown>,
     /** Which of the write-only secrets are set. */
     secretsSet: [...(row.password ? ['password'] : []), ...(row.adminPassword ? ['adminpassword'] : [])],
+    /** What its latest call found wrong with it. */
+    problem: row.problem as (Problem & { since: string }) | null,
+    warnings: warningsOf(row),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   }

@@ -40,7 +40,7 @@ export const connectionInput = z.strictObject({
     .optional()
     .meta({ description: 'addresses are unique within it; default: default' }),
   maxConcurrent: z.int().min(1).max(1000).optional().meta({ description: 'the most requests at once' }),
-  tls: settings.optional(),
+  tls: settings.optional().meta({ description: 'whom to trust: `ca`, `fingerprint`, `verify`' }),
   options: settings.optional(),
 })
 export type ConnectionInput = z.output<typeof connectionInput>

@@ -1,12 +1,16 @@
+import type { Problems } from '../db/problems.ts'
 import type { OpenConnection, OpenServer, Registry } from '../db/registry.ts'
 import { type ReconcileSettings, reconcileSettings } from '../domain/reconcile-settings.ts'
 import { IpbridgeError } from '../errors.ts'
+import { trustsAnybody } from '../http/tls.ts'
+import type { Log } from '../log.ts'
 import type { Ipam } from '../queue/ports.ts'
 import type { Run } from '../queue/run.ts'
 import type { IpamDriver } from './driver.ts'
 import { limited } from './limited.ts'
+import { watched } from './watched.ts'
 
-/** Makes a driver for a stored connection. */
+/** Makes a driver for a stored connection. @throws invalid_configuration where it lacks something */
 export type IpamFactory = (connection: OpenConnection) => IpamDriver
 
 export type IpamConnections = ReturnType<typeof ipamConnections>
@@ -15,8 +19,13 @@ export type IpamConnections = ReturnType<typeof ipamConnections>
  * Makes drivers out of stored connections: one for each, and anew when the connection was changed.
  * @param options.drivers the drivers that a connection may name
  */
-export function ipamConnections(options: { registry: Registry; drivers: Record<string, IpamFactory> }) {
-  const { registry } = options
+export function ipamConnections(options: {
+  registry: Registry
+  problems: Problems
+  log: Log
+  drivers: Record<string, IpamFactory>
+}) {
+  const { registry, problems, log } = options
   const made = new Map<string, { driver: IpamDriver; updatedAt: number }>()
   const names = Object.keys(options.drivers)
 
@@ -24,14 +33,13 @@ export function ipamConnections(options: { registry: Registry; drivers: Record<s
     const known = made.get(connection.id)
     const updatedAt = connection.updatedAt.getTime()
     if (known?.updatedAt === updatedAt) return known.driver
-    const factory = options.drivers[connection.driver]
-    if (factory === undefined) {
-      const why = `connection ${connection.name} has the driver ${connection.driver}; there are ${names.join(', ')}`
-      throw new IpbridgeError('invalid_configuration', why)
-    }
     const { maxConcurrent } = connection
-    const driver =
-      maxConcurrent === undefined ? factory(connection) : limited(factory(connection), maxConcurrent)
+    const own = make(connection)
+    if (trustsAnybody(connection.tls)) {
+      log.warn({ connection: connection.name }, 'the certificate of this connection is not verified')
+    }
+    const seen = watched(own, problem => problems.note(connection.id, problem))
+    const driver = maxConcurrent === undefined ? seen : limited(seen, maxConcurrent)
     made.set(connection.id, { driver, updatedAt })
     return driver
   }
@@ -51,9 +59,21 @@ export function ipamConnections(options: { registry: Registry; drivers: Record<s
     }
   }
 
+  function make(connection: OpenConnection): IpamDriver {
+    const factory = options.drivers[connection.driver]
+    if (factory) return factory(connection)
+    const why = `connection ${connection.name} has the driver ${connection.driver}; there are ${names.join(', ')}`
+    throw new IpbridgeError('invalid_configuration', why)
+  }
+
   return {
     names,
     byId,
+    /** Checks the settings of a connection before they are stored; asks nobody. @throws invalid_configuration */
+    rehearse(connection: OpenConnection): void {
+      make(connection)
+      reconcileSettingsOf(connection)
+    },
 
     /** The driver of a stored connection. */
     async driver(connectionId: string): Promise<IpamDriver> {

@@ -71,6 +71,8 @@ export interface AddressRequest {
   requested?: Address
   /** Only from these pools or groups. */
   pools?: readonly string[]
+  /** The PTR that it will have: some IPAMs take it along with the request, which saves calls. Others leave it. */
+  ptr?: Hostname
 }
 
 /** An address that we hold, and the marker that proves it: the fence against acting on someone else's. */

@@ -20,6 +20,8 @@ export const connection = z
     conflictPtr: text,
     addressSpace: text,
     maxConcurrent: z.int().nullable(),
+    problem: z.object({ code: text, message: text, since: text }).nullable(),
+    warnings: z.array(text),
     ...common,
   })
   .meta({ id: 'Connection' })

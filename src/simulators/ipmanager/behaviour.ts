@@ -42,8 +42,8 @@ export const behaviourSchema = z.strictObject({
   blacklisted: z.array(z.string()),
   /** Whether an administrator's list also shows the addresses that are free. */
   listsFree: z.boolean(),
-  /** Whether a list without `p_sort` is in the order of addresses or of their text. */
-  order: z.enum(['address', 'text']),
+  /** Whether a list is in the order of addresses or of their text: without `p_sort`, or even with it. */
+  order: z.enum(['address', 'text', 'always text']),
   /** How text is searched for with a filter: anywhere in the field, as the whole field, or not at all. */
   filters: z.enum(['anywhere', 'whole', 'ignored']),
   /** How IPv6 addresses are written: as RFC 5952 wants it, with all zeros, or in capitals. */

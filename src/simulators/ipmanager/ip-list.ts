@@ -66,7 +66,9 @@ export function ipList(panel: Panel, { params, account, lang, listFault }: Call<
     return el('elem', cells)
   }
 
-  const sort = params.get('p_sort') ?? (behaviour.order === 'text' ? 'text' : wire.ip)
+  const column = params.get('p_sort') ?? wire.ip
+  const asText = behaviour.order === 'always text' || (behaviour.order === 'text' && !params.has('p_sort'))
+  const sort = column === wire.ip && asText ? 'text' : column
   const descending = params.get('p_order') === 'desc'
   const wantsFree = isAdmin && behaviour.listsFree
 
