@@ -83,7 +83,7 @@ function work({ operations }: Facts): string[] {
 }
 
 function fill({ pools }: Facts): string[] {
-  const free = (count: string) => (count.length > 9 ? `2^${BigInt(count).toString(2).length - 1}` : count)
+  const free = (count: string) => (count.length > 9 ? `2^${Math.round(Math.log2(Number(count)))}` : count)
   return [
     row('pool', ['used', 'quarantined', 'free']),
     ...pools.map(pool => row(pool.name, [pool.used, pool.quarantined, free(pool.free)])),
