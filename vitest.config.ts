@@ -5,7 +5,7 @@ const onQueue = (backend: 'postgres' | 'redis') => ({
   extends: true as const,
   test: {
     name: `queue-${backend}`,
-    include: ['test/integration/**/*.test.ts', 'test/crash/**/*.test.ts'],
+    include: ['test/integration/**/*.test.ts', 'test/stories/**/*.test.ts', 'test/crash/**/*.test.ts'],
     env: { IPBRIDGE_TEST_QUEUE: backend },
   },
 })
