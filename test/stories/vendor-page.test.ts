@@ -33,6 +33,7 @@ describe.skipIf(queueMissing).each(subjects)('The whole story, on $name', (subje
     expect(main).not.toBe(taken)
     expect(ipmanager.books.look(taken)?.domain).toMatch(/^dns\.set\.error\.?$/)
     expect(ipmanager.books.look(main)?.domain).toMatch(/^shop\.example\.net\.?$/)
+    expect(await world.triesOf('vps')).toBe(3)
     // One address was marked, and one taken: the attempts that failed have used the same one.
     expect(held().sort()).toEqual([taken, main].sort())
     expect(await onGuest()).toEqual([main])

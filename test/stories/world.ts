@@ -69,6 +69,13 @@ export async function startWorld(subject: Subject) {
       failures = times
     },
 
+    /** How often it was tried to configure a service's first address: failures of a server are seen by operators. */
+    async triesOf(id: string): Promise<number> {
+      const { items } = await app.desk.operations.list({ service: id, kind: 'allocate', limit: 10 })
+      const { steps } = await app.desk.operations.show(items.at(-1)?.id ?? '')
+      return steps.filter(({ name }) => name === 'configure').length
+    },
+
     /** The addresses that a service has, by slot. */
     async addressesOf(id: string): Promise<Record<string, string>> {
       const { addresses } = await service(id)
