@@ -23,6 +23,7 @@ export const permissions = {
   'services.enter': hands,
   'addresses.read': everybody,
   'addresses.ptr': ['admin', 'operator', 'client'],
+  'addresses.confirm': hands,
   'connections.read': staff,
   'connections.test': hands,
   'connections.write': chiefs,

@@ -51,7 +51,15 @@ function addAddresses(program: Command): void {
       PTR: item => item.ptr,
       SERVER: item => item.server,
       CONNECTION: item => item.connection,
+      CONFIRMATION: item => item.confirmation,
     },
+  )
+  group.act(
+    'confirm',
+    'ip',
+    'say that addresses are configured on their servers, which have no panel',
+    'is confirmed',
+    ({ app, actor, reason }, ip) => app.desk.addresses.confirm(actor, ip, reason),
   )
   group.show('ip', 'show an address with its whole history', ({ app, actor }, ip) =>
     app.desk.addresses.history(actor, ip),

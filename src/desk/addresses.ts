@@ -6,6 +6,7 @@ import type { AssignmentState } from '../domain/states.ts'
 import { IpbridgeError } from '../errors.ts'
 import type { Intake, Receipt } from '../intake/intake.ts'
 import { type Actor, audit } from './actor.ts'
+import { type Confirmations, confirmationColumn } from './confirmations.ts'
 import { type Page, type PageQuery, page } from './paging.ts'
 
 /** An assignment as the outside sees it. */
@@ -19,6 +20,8 @@ export interface AddressView {
   server: string | null
   connection: string | null
   marker: string
+  /** Where people configure the server: whether one of them has said that it is done. */
+  confirmation: 'pending' | 'confirmed' | null
   assignedAt: Date | null
   releasedAt: Date | null
 }
@@ -31,6 +34,7 @@ export interface AddressFilter extends PageQuery {
   family?: FamilyName | undefined
   /** default: everything but `released` */
   state?: AssignmentState | undefined
+  confirmation?: 'pending' | 'confirmed' | undefined
 }
 
 export interface ConflictView {
@@ -51,7 +55,7 @@ interface Row extends Omit<AddressView, 'family' | 'marker'> {
 
 const columns = Prisma.sql`
   a.id, host(a.address) as address, a.family, a.service_id as service, a.slot, a.state, a.ptr, v.name as server,
-  c.name as connection, a.conflicts, a.assigned_at as "assignedAt", a.released_at as "releasedAt"`
+  c.name as connection, a.conflicts, ${confirmationColumn} as confirmation, a.assigned_at as "assignedAt", a.released_at as "releasedAt"`
 const tables = Prisma.sql`
   assignment a join service s on s.id = a.service_id left join server v on v.id = s.server_id
   left join connection c on c.id = a.connection_id`
@@ -59,7 +63,15 @@ const tables = Prisma.sql`
 export type AddressDesk = ReturnType<typeof addressDesk>
 
 /** Addresses and who has, had or wants them. A client sees those of its own services. */
-export function addressDesk({ db, intake }: { db: Db; intake: Intake }) {
+export function addressDesk({
+  db,
+  intake,
+  confirmations,
+}: {
+  db: Db
+  intake: Intake
+  confirmations: Confirmations
+}) {
   /** One address with all who ever had it, newest first. @throws not_found, also for what is not the client's */
   async function history(actor: Actor, input: string) {
     const address = parseAddress(input)
@@ -95,6 +107,7 @@ export function addressDesk({ db, intake }: { db: Db; intake: Intake }) {
           ...(filter.client ? [Prisma.sql`s.client = ${filter.client}`] : []),
           ...(filter.server ? [Prisma.sql`v.name = ${filter.server}`] : []),
           ...(filter.connection ? [Prisma.sql`c.name = ${filter.connection}`] : []),
+          ...(filter.confirmation ? [Prisma.sql`${confirmationColumn} = ${filter.confirmation}`] : []),
           ...(filter.family ? [Prisma.sql`a.family = ${filter.family === 'ipv6' ? 6 : 4}`] : []),
         ],
         ' and ',
@@ -130,16 +143,19 @@ export function addressDesk({ db, intake }: { db: Db; intake: Intake }) {
       return rows.map(({ operation, ...row }) => ({ operation, view: presentAddress(row) }))
     },
 
+    /**
+     * Says that people have configured an address on its server, which has no panel. Billing is told.
+     * @throws wrong_state where nothing waits for that
+     */
+    async confirm(actor: Actor, input: string, reason?: string): Promise<AddressView> {
+      const live = liveIn((await history(actor, input)).history, input)
+      await confirmations.confirm(actor, live, reason)
+      return liveIn((await history(actor, input)).history, input)
+    },
+
     /** Changes the PTR of a live address, as an ordinary operation. null removes it. */
     async setPtr(actor: Actor, input: string, ptr: string | null, reason?: string): Promise<Receipt> {
-      const { history: rows } = await history(actor, input)
-      const live = rows.find(row => row.state === 'reserved' || row.state === 'active')
-      if (live?.address == null) {
-        throw new IpbridgeError(
-          'address_not_assigned',
-          `${parseAddress(input)} is not assigned to any service at present`,
-        )
-      }
+      const live = liveIn((await history(actor, input)).history, input)
       const data = { address: live.address, ptr, service: live.service }
       const event = {
         specversion: '1.0',
@@ -160,6 +176,14 @@ export function addressDesk({ db, intake }: { db: Db; intake: Intake }) {
       return receipt as Receipt
     },
   }
+}
+
+/** Of all who ever had an address, the one who has it. @throws address_not_assigned */
+function liveIn(rows: AddressView[], input: string): AddressView & { address: string } {
+  const live = rows.find(row => row.state === 'reserved' || row.state === 'active')
+  if (live?.address != null) return { ...live, address: live.address }
+  const why = `${parseAddress(input)} is not assigned to any service at present`
+  throw new IpbridgeError('address_not_assigned', why)
 }
 
 /** The condition that keeps a client to its own services. */

@@ -12,6 +12,7 @@ import type { ServerPanels } from '../panels/servers.ts'
 import type { Announcer } from '../queue/announcer.ts'
 import type { LookAgain } from '../reconciliation/look-again.ts'
 import { addressDesk } from './addresses.ts'
+import { confirmationDesk } from './confirmations.ts'
 import { connectionDesk } from './connections.ts'
 import { healthDesk } from './health.ts'
 import { importDesk } from './imports.ts'
@@ -45,7 +46,7 @@ export function createDesk(options: {
   sendWebhook: Sender
   onSpace: (space: Space) => void
 }) {
-  const addresses = addressDesk(options)
+  const addresses = addressDesk({ ...options, confirmations: confirmationDesk(options) })
   return {
     addresses,
     connections: connectionDesk(options),

@@ -22,6 +22,10 @@ export const addressFilters = {
   connection: z.string().max(63).optional(),
   family: z.enum(['ipv4', 'ipv6']).optional(),
   state: z.enum(assignmentStates).optional().meta({ description: 'default: all but released' }),
+  confirmation: z
+    .enum(['pending', 'confirmed'])
+    .optional()
+    .meta({ description: 'pending: people have still to configure it on its server' }),
 }
 
 export const auditFilters = {

@@ -43,6 +43,24 @@ export const addressRoutes: Routes = parts => async app => {
     ({ params, caller }) => desk.addresses.history(caller, params.ip),
   )
 
+  app.post(
+    '/addresses/:ip/confirm',
+    {
+      ...may('addresses.confirm'),
+      schema: {
+        ...described(
+          'addresses',
+          'confirmAddress',
+          'Says that people have configured an address on its server, which has no panel',
+        ),
+        params: addressed,
+        body: z.strictObject(withReason).nullish(),
+        response: { 200: address },
+      },
+    },
+    ({ params, body, caller }) => desk.addresses.confirm(caller, params.ip, body?.reason),
+  )
+
   app.patch(
     '/addresses/:ip',
     {

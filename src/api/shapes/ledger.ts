@@ -13,6 +13,10 @@ export const address = z
     server: maybeText,
     connection: maybeText,
     marker: text,
+    confirmation: z
+      .enum(['pending', 'confirmed'])
+      .nullable()
+      .meta({ description: 'of servers that people configure: whether one said that it is done' }),
     assignedAt: maybeTime,
     releasedAt: maybeTime,
   })
