@@ -1,7 +1,7 @@
 import { IpbridgeError } from '../errors.ts'
 import type { PanelService } from './driver.ts'
 
-const secretName = /passw|passwd|secret|token|key/i
+const secretName = /passw|secret|token|key/i
 
 /**
  * What billing passes through to the panel for a new guest, on top of what the server's option `setup` says.
@@ -37,14 +37,19 @@ function asParam(name: string, value: unknown, whom: string): string {
 }
 
 /**
- * Keeps a guest's password out of an error: panels repeat what they were sent.
+ * Keeps a guest's password out of an error: panels repeat what they were sent, and a stack repeats the message.
  * @returns the error to throw
  */
 export function withoutSetupSecrets(error: unknown, setup: Record<string, unknown>): unknown {
-  if (!(error instanceof Error)) return error
-  for (const [name, value] of Object.entries(setup)) {
-    const text = String(value)
-    if (secretName.test(name) && text.length > 2) error.message = error.message.replaceAll(text, '[secret]')
-  }
-  return error
+  if (!(error instanceof IpbridgeError)) return error
+  const secrets = Object.entries(setup).flatMap(([name, value]) =>
+    secretName.test(name) && String(value).length > 2 ? String(value) : [],
+  )
+  if (!secrets.some(secret => error.message.includes(secret))) return error
+  const message = secrets.reduce((text, secret) => text.replaceAll(secret, '[secret]'), error.message)
+  const { code, outcome, retryAfterMs } = error
+  return new IpbridgeError(code, message, {
+    ...(outcome === 'unknown' ? { outcome } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
 }

@@ -32,6 +32,7 @@ export const faultSchema = z.strictObject({
   afterEffect: z.boolean().optional(),
   status: z.number().int().optional(),
   code: z.number().int().optional(),
+  message: z.string().optional(),
 })
 
 export type Fault = z.output<typeof faultSchema>

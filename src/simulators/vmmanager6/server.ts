@@ -139,9 +139,11 @@ function spoil(response: ServerResponse, reply: Reply | undefined, fault: Fault 
       })
       response.end('<!DOCTYPE html><html><body>The service is not available.</body></html>')
       return
-    case 'refuses':
-      send(response, refusal(fault.status ?? 400, fault.code ?? 3_011, 'The host is locked by another task'))
+    case 'refuses': {
+      const { status = 400, code = 3_011, message = 'The host is locked by another task' } = fault
+      send(response, refusal(status, code, message))
       return
+    }
   }
   send(response, reply ?? refusal(500, 1, 'Internal error'))
 }

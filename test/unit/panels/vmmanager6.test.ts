@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PanelGuest } from '../../../src/panels/driver.ts'
 import { vmmanager6 } from '../../../src/panels/vmmanager6/driver.ts'
@@ -72,6 +73,14 @@ describe('Setting a guest up on VMmanager 6', () => {
     expect(addresses).toContain('192.0.2.10')
     expect(panel.books.hosts()).toHaveLength(1)
   })
+})
+
+it("A guest's password is kept out of what VMmanager 6 says", async () => {
+  const service = panelService({ setup: { ...setup, cluster: '', ssh_key: 'key-canary' } })
+  panel.faults.add({ what: 'refuses', on: 'change', message: 'bad values: guest-canary, key-canary' })
+  const refusal = await failureOf(driver().configure(service, panelAddress(), signal))
+  expect(refusal.message).toContain('bad values: [secret], [secret]')
+  expect(inspect(refusal, { depth: 5 })).not.toContain('canary')
 })
 
 describe('The tasks of VMmanager 6', () => {
