@@ -87,6 +87,10 @@ export function createCoreManager(options: CoreManagerOptions) {
         fault,
       )
     }
+    if (fault.type === 'missed' && fault.object === 'func') {
+      const why = `has no function ${func}: is it ${kind}, and is its version right? It says ${told}`
+      return new PanelFault('wrong_panel', `${whom} ${why}`, fault)
+    }
     if (fault.internal) {
       const { code, message, outcome } = noAnswer(
         http.target,
