@@ -2,16 +2,29 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { errorKinds } from '../../src/errors.ts'
+import { type ErrorCode, errorKinds } from '../../src/errors.ts'
 import { packageRoot } from '../../src/package-root.ts'
 
 const read = (path: string) => readFileSync(join(packageRoot, path), 'utf8')
 
 describe('The page about errors', () => {
+  const rows = [...read('docs/reference/errors.md').matchAll(/^\| `(\w+)` +\|(.+)\|$/gm)].map(
+    ([, code = '', rest = '']) => [code, ...rest.split('|').map(cell => cell.trim())] as const,
+  )
+
   it('has every code and no other', () => {
-    const codes = [...read('docs/reference/errors.md').matchAll(/^\| `(\w+)` /gm)].map(match => match[1])
-    expect(codes).toEqual(Object.keys(errorKinds))
+    expect(rows.map(([code]) => code)).toEqual(Object.keys(errorKinds))
   })
+
+  it.each(rows)(
+    'says of %s whether it is retried, what it means and what to do',
+    (code, retried, ...texts) => {
+      const { retry } = errorKinds[code as ErrorCode]
+      expect(retry === 'later' ? ['yes', 'parked'] : ['no']).toContain(retried)
+      expect(texts).toHaveLength(2)
+      for (const text of texts) expect(text).toMatch(/^[A-Z].+[.)]$/)
+    },
+  )
 })
 
 describe('The README', () => {
