@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BackendFactory,
   type ConnectionOptions,
@@ -31,6 +33,14 @@ export interface QueueBackend {
 
 /** The schema that BullMQ keeps its tables in, and that a plain BullMQ producer looks in. */
 const schema = 'bullmq'
+
+/** A client of PostgreSQL, down to its socket. */
+interface Severable {
+  connection: { stream: Duplex }
+}
+
+/** How long the end of queues and of connections may take, each. */
+const closeMs = 2_000
 
 /** Connects to the queue: Redis where a target is given, else the same PostgreSQL as the ledger. */
 export function openQueues(options: {
@@ -86,7 +96,7 @@ function onRedis(target: RedisTarget, log: Log): QueueBackend {
       await producer.ping()
     },
     async close() {
-      await Promise.allSettled([...queues.values()].map(queue => queue.close()))
+      await closeAll(queues)
       producer.disconnect()
       consumer.disconnect()
     },
@@ -127,6 +137,9 @@ function onPostgres(databaseUrl: string, log: Log): QueueBackend {
     keepAlive: true,
   })
   pool.on('error', error => log.warn({ err: error }, 'queue database'))
+  const connections = new Set<Severable>()
+  pool.on('connect', client => connections.add(client as unknown as Severable))
+  pool.on('remove', client => connections.delete(client as unknown as Severable))
   // Each queue and each worker listens to it.
   pool.setMaxListeners(2 * allQueues.length + 10)
   const queues = new Map<string, Queue>()
@@ -143,10 +156,23 @@ function onPostgres(databaseUrl: string, log: Log): QueueBackend {
       await pool.query('select 1')
     },
     async close() {
-      await Promise.allSettled([...queues.values()].map(queue => queue.close()))
-      await pool.end()
+      await closeAll(queues)
+      await atMost(closeMs, pool.end())
+      // A server that is cut off never answers the goodbye, and what waits for it would keep the process.
+      for (const { connection } of connections) connection.stream.destroy()
     },
   }
+}
+
+/** Closes the queues in order, unless their server does not answer. */
+function closeAll(queues: Map<string, Queue>): Promise<void> {
+  return atMost(closeMs, Promise.allSettled([...queues.values()].map(queue => queue.close())))
+}
+
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const late = new AbortController()
+  await Promise.race([work, sleep(ms, undefined, { signal: late.signal }).catch(() => undefined)])
+  late.abort()
 }
 
 function remember(queues: Map<string, Queue>, name: string, make: () => Queue, log: Log): Queue {
