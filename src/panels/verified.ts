@@ -38,15 +38,16 @@ export function verified<G extends { id: string }, R extends PanelRow>(
 
   /** Looks until it is so, as long as a change may take to be seen. @returns whether it is */
   async function becomes(service: PanelService, isSo: Test<G, R>, signal: AbortSignal): Promise<boolean> {
+    if (isSo(await look(service, signal))) return true
+    // From here on, so that a look which takes long is not the only one.
     const end = performance.now() + protocol.patienceMs
-    for (let pause = pauseMs.first; !isSo(await look(service, signal)); pause *= 2) {
+    for (let pause = pauseMs.first; ; pause *= 2) {
       const left = end - performance.now()
       if (left <= 0) return false
-      await sleep(Math.min(pause, left, pauseMs.most), undefined, { signal }).catch(() =>
-        signal.throwIfAborted(),
-      )
+      const next = Math.min(pause, left, pauseMs.most)
+      await sleep(next, undefined, { signal }).catch(() => signal.throwIfAborted())
+      if (isSo(await look(service, signal))) return true
     }
-    return true
   }
 
   /** @throws panel_unavailable where it does not become so */

@@ -60,6 +60,8 @@ export async function startVmmanager6(options: Vmmanager6Options = {}) {
         books.put(books.host(Number(id)), key, '')
       },
       tasks: tasks.all,
+      /** Ends all tasks that are at work. */
+      finishTasks: (): void => tasks.settle(true),
     },
     faults: { add: (fault: Fault): void => faults.add(fault), clear: faults.clear },
     panel: {

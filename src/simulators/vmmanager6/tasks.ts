@@ -29,9 +29,9 @@ export function createTasks(now: () => number, delayMs: () => number) {
       return last
     },
 
-    /** Lets what is due take place. */
-    settle(): void {
-      while (waiting[0] !== undefined && waiting[0].due <= now()) {
+    /** Lets what is due take place; or everything, if that is asked for. */
+    settle(everything = false): void {
+      while (waiting[0] !== undefined && (everything || waiting[0].due <= now())) {
         const { task, effect } = waiting.shift() as (typeof waiting)[number]
         try {
           effect()

@@ -85,14 +85,18 @@ it("A guest's password is kept out of what VMmanager 6 says", async () => {
 
 describe('The tasks of VMmanager 6', () => {
   it('are waited for, however long they take, and never begun twice', async () => {
-    panel.panel.behave({ taskMs: 300 })
+    panel.panel.behave({ taskMs: 3_600_000 })
     const impatient = driver({ taskSeconds: 0.1 })
     const service = panelService({ setup })
-    const failure = await failureOf(impatient.configure(service, panelAddress(), signal))
-    expect(failure).toMatchObject({ code: 'panel_unavailable', message: expect.stringContaining('running') })
-    const { guest } = await until('it is done', () =>
-      impatient.configure(service, panelAddress(), signal).catch(() => undefined),
-    )
+    for (const _ of [1, 2]) {
+      const failure = await failureOf(impatient.configure(service, panelAddress(), signal))
+      expect(failure).toMatchObject({
+        code: 'panel_unavailable',
+        message: expect.stringContaining('running'),
+      })
+    }
+    panel.books.finishTasks()
+    const { guest } = await impatient.configure(service, panelAddress(), signal)
     expect(panel.books.look(guest)?.addresses).toHaveLength(1)
     expect(panel.books.tasks().map(task => task.name)).toEqual(['host_create'])
   })
@@ -111,7 +115,7 @@ describe('The tasks of VMmanager 6', () => {
 
 describe('Whoever waits for VMmanager 6', () => {
   it('is told why, when it is told to stop', async () => {
-    panel.panel.behave({ taskMs: 60_000 })
+    panel.panel.behave({ taskMs: 3_600_000 })
     const abort = new AbortController()
     const guest = panel.books.add('by-hand')
     const call = driver().configure(panelService({ guest }), panelAddress(), abort.signal)
