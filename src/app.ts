@@ -62,6 +62,8 @@ export interface AppOptions {
   leaseSeconds?: number
   /** How often the dispatcher and the deliverer look for what is due, in milliseconds; default: 1000. */
   dispatchMs?: number
+  /** The most connections to the ledger's database at once; default: 16. */
+  databaseConnections?: number
   /** Drivers of your own, by the name that connections and servers give. */
   ipamDrivers?: Record<string, IpamFactory>
   panelDrivers?: Record<string, PanelFactory>
@@ -95,7 +97,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const vault = createVault(await resolveSecrets(config))
 
   // The ledger and the queue
-  const db = openDatabase(databaseUrl)
+  const db = openDatabase(databaseUrl, { connections: options.databaseConnections ?? 16 })
   const registry = createRegistry(db, vault)
   const queues = openQueues({ redis, databaseUrl, log })
   const announcer = createAnnouncer(queues, log)
