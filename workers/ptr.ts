@@ -66,7 +66,7 @@ export function ptr({ reservations, ipamOf, panelOf }: Ports): Processor {
         () => reservations.liveAt(address, run.service?.id),
         r => (r ? 'found' : 'nothing'),
       )
-      if (found === undefined) return notYet(run)
+      if (found === undefined) return notYet(run, address)
       if (isLater(found.ptrStamp ?? undefined, run.stamp)) return superseded()
       const wish = await reservations.wishPtr(run, found, ptr ?? '', run.stamp)
       if (wish === 'lost') throw new FenceLost(run.id)
@@ -77,10 +77,17 @@ export function ptr({ reservations, ipamOf, panelOf }: Ports): Processor {
     }
   }
 
-  /** Waits for the address, unless it cannot come any more. */
-  function notYet(run: Run): Outcome {
+  /** Waits for the address, unless it cannot come any more, or came and went. */
+  async function notYet(run: Run, address: Address): Promise<Outcome> {
     const left = run.createdAt.getTime() + patienceMs - Date.now()
-    if (run.service === undefined || run.service.state === 'deleted' || left <= 0) throw notAssigned(run)
+    const { service } = run
+    if (service === undefined || service.state === 'deleted' || left <= 0) throw notAssigned(run)
+    const isGone = await run.step(
+      'look whether it was given back',
+      () => reservations.hasGivenBack(address, service.id),
+      gone => (gone ? 'given back' : 'not yet assigned'),
+    )
+    if (isGone) throw notAssigned(run, 'any more')
     return waiting(left, { code: 'address_not_assigned', message: notAssigned(run).message })
   }
 
@@ -113,7 +120,8 @@ export function ptr({ reservations, ipamOf, panelOf }: Ports): Processor {
   }
 }
 
-function notAssigned(run: Run): IpbridgeError {
+function notAssigned(run: Run, more = ''): IpbridgeError {
   const whom = run.service ? `service ${run.service.id}` : 'any service'
-  return new IpbridgeError('address_not_assigned', `${run.payload.address} is not assigned to ${whom}`)
+  const message = `${run.payload.address} is not assigned to ${whom} ${more}`.trimEnd()
+  return new IpbridgeError('address_not_assigned', message)
 }

@@ -64,10 +64,12 @@ export function createSettle(db: Db) {
           where a.id = e.assignment_id and (i.a_state is not null or i.a_ptr_given)
             and (i.a_state is distinct from 'active' or a.state in ('reserved', 'active'))),
         woken as (
-          -- A PTR change that looked for this address while its order was only coming in.
+          -- PTR changes that looked for an address while its order was only coming in, or that wait for one which
+          -- does not come any more.
           update operation w set state = 'queued', announce_at = now(), announcements = 0
-          from input i join ended e on e.id = i.id
-          where i.a_state = 'active' and w.service_id = e.service_id and w.kind = 'ptr' and w.state = 'waiting'),
+          from input i join ended e on e.id = i.id join service s on s.id = e.service_id
+          where (i.a_state = 'active' or i.a_state = 'released' and s.state = 'active')
+            and w.service_id = e.service_id and w.kind = 'ptr' and w.state = 'waiting'),
         told as (
           insert into outbox (type, service_id, operation_id, data)
           select m.type, e.service_id, e.id, m.data

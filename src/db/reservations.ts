@@ -125,6 +125,17 @@ export function createReservations(db: Db) {
       return row
     },
 
+    /** Whether a service had this address, or had asked for it, has given it back, and gets no other just now. */
+    async hasGivenBack(address: Address, serviceId: string): Promise<boolean> {
+      const [row] = await db.$queryRaw<{ gone: boolean }[]>`
+        select exists (
+          select from assignment a
+          where a.service_id = ${serviceId} and ${address}::inet in (a.address, a.requested) and a.state in ('releasing', 'released'))
+        and not exists (
+          select from assignment a where a.service_id = ${serviceId} and a.state = 'pending') as gone`
+      return row?.gone ?? false
+    },
+
     /** How an assignment stands, and in which state the operation is that still works on its address, if one does. */
     async standing(assignmentId: string): Promise<{ state: AssignmentState; open: string | undefined }> {
       const [row] = await db.$queryRaw<{ state: AssignmentState; open: string | null }[]>`

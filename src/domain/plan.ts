@@ -171,7 +171,10 @@ function ptrChanged(before: ServiceState, data: EventData['ptr.changed'], step: 
     return superseded(state, 'ptr', step, payload)
   }
   if (target === undefined) {
-    return { state: add(state, operation('ptr', step, { payload, state: 'waiting' })), status: 'accepted' }
+    // The service may have had the address, and given it back: then the operation need not wait to be refused.
+    const isKnown = known.service.state === 'active'
+    const looks = operation('ptr', step, { payload, state: isKnown ? 'queued' : 'waiting' })
+    return { state: add(state, looks), status: 'accepted' }
   }
   if (isLater(target.ptrStamp, stamp) || isTakenAway(stamp, takenAway(state, target))) {
     return superseded(state, 'ptr', step, payload)

@@ -157,6 +157,7 @@ describe('The change of a PTR', () => {
       const [operation] = await stage.send(
         events.ptrChanged(requested, 'soon.example.org', { service: 'w1' }),
       )
+      await stage.run(operation)
       expect(await stage.operation(operation)).toMatchObject({ state: 'waiting' })
       await stage.send(events.ordered('w1', 'o1', { requested }))
       await stage.runAll()
@@ -205,6 +206,43 @@ describe('The change of a PTR', () => {
         attempts: 0,
         error: { code: 'address_not_assigned' },
       })
+    })
+
+    it('ends at once where the service has given the address back', async () => {
+      await settled('g1')
+      await stage.send(events.ordered('g1', 'o1'))
+      await stage.runAll()
+      const address = (await stage.addresses('g1'))[1]?.address ?? ''
+      await stage.send(events.cancelled('g1', { order: 'o1' }))
+      const [early] = await stage.send(events.ptrChanged(address, 'late.example.org', { service: 'g1' }))
+      await stage.runAll()
+      const [late] = await stage.send(events.ptrChanged(address, 'later.example.org', { service: 'g1' }))
+      await stage.runAll()
+      for (const operation of [early, late]) {
+        expect(await stage.operation(operation)).toMatchObject({
+          state: 'failed',
+          error: {
+            code: 'address_not_assigned',
+            message: `${address} is not assigned to service g1 any more`,
+          },
+        })
+      }
+    })
+
+    it('ends with the order that was to bring it', async () => {
+      await settled('g2')
+      const wanted = '10.0.55.20'
+      stage.cues.before = call => {
+        if (call === 'request') throw new IpbridgeError('pool_exhausted', 'full')
+      }
+      await stage.send(events.ordered('g2', 'o1', { requested: wanted }))
+      const [operation] = await stage.send(events.ptrChanged(wanted, 'soon.example.org', { service: 'g2' }))
+      await stage.runAll()
+      stage.calm()
+      await stage.send(events.cancelled('g2', { order: 'o1' }))
+      await stage.runAll()
+      const { state } = await stage.operation(operation)
+      expect(['failed', 'superseded', 'done']).toContain(state)
     })
 
     it('gives up after a day', async () => {
