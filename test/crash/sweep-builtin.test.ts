@@ -1,0 +1,3 @@
+import { crashSweep } from './sweep.ts'
+
+crashSweep('builtin')
