@@ -22,6 +22,9 @@ import { createTasks } from './tasks.ts'
 /** How often a job begins anew because the guest moved, or was changed by somebody else, under its hands. */
 const mostLooks = 4
 
+/** A backup takes its time: tries are spread over the better part of an hour. */
+const backupMs = 5 * 60_000
+
 /** How many guests are looked at at once when all of them are listed. */
 const atOnce = 8
 
@@ -79,7 +82,12 @@ export function proxmox(stored: OpenServer, pace: ProxmoxPace = {}): PanelDriver
 
   async function change<T>(guest: Guest, work: (kind: KindOfGuest) => Promise<T>): Promise<T> {
     if (guest.lock !== undefined) {
-      throw new IpbridgeError('panel_unavailable', `${whom}: ${nameOf(guest)} is locked (${guest.lock})`)
+      const slow = guest.lock === 'backup' ? { retryAfterMs: backupMs } : {}
+      throw new IpbridgeError(
+        'panel_unavailable',
+        `${whom}: ${nameOf(guest)} is locked (${guest.lock})`,
+        slow,
+      )
     }
     return work(kinds[guest.kind])
   }

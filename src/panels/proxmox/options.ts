@@ -12,7 +12,7 @@ import { loginForm } from './session.ts'
 const address = z.string().transform(guarded(canonicalAddress, AddressError))
 
 const network = z.strictObject({
-  cidr: z.union([z.cidrv4(), z.cidrv6()], 'must be a network such as 192.0.2.0/24'),
+  cidr: z.string().refine(isNetwork, 'must be a network such as 192.0.2.0/24'),
   gateway: address.optional(),
 })
 
@@ -81,6 +81,10 @@ export function networkOf(wanted: PanelAddress, { networks }: ProxmoxOptions, wh
     return { prefix: Number(known.cidr.split('/')[1]), ...(known.gateway ? { gateway: known.gateway } : {}) }
   const why = `nobody knows the prefix length of ${wanted.address}: the IPAM does not tell it; add its network to options.networks of the server`
   throw new IpbridgeError('panel_refused', `${whom}: ${why}`)
+}
+
+function isNetwork(text: string): boolean {
+  return z.cidrv4().safeParse(text).success || z.cidrv6().safeParse(text).success
 }
 
 function contains(cidr: string, address: Address): boolean {

@@ -19,12 +19,12 @@ export function qemuRules({
   bridge: string | undefined
   agent: boolean
 }): NicRules {
-  /** What of the drive is older than the configuration; undefined where this version cannot tell. */
+  /** What of the network is older on the drive than in the configuration; undefined where this version cannot tell. */
   async function outdated(guest: Guest, signal: AbortSignal): Promise<string[] | undefined> {
     try {
       const entries = await api.get(cloudinit, [...pathOf(guest), 'cloudinit'], signal)
       const open = entries.filter(entry => entry.pending !== undefined || Number(entry.delete ?? 0) > 0)
-      return open.map(({ key }) => key)
+      return open.map(({ key }) => key).filter(key => /^(net|ipconfig)\d+$/.test(key))
     } catch (error) {
       // Before version 7.3 the drive is written anew at every start.
       if (isFault(error, 'unsupported')) return undefined

@@ -61,7 +61,7 @@ describe('a cluster of Proxmox VE', () => {
       await failureOf(cluster.take(cluster.service(guest), address)),
     ]
     for (const failure of failures) {
-      expect(failure).toMatchObject({ code: 'panel_unavailable', retry: 'later' })
+      expect(failure).toMatchObject({ code: 'panel_unavailable', retry: 'later', retryAfterMs: 300_000 })
       expect(failure.message).toContain(`guest ${guest.vmid} (lxc on pve1) is locked (backup)`)
     }
     expect(cluster.changes()).toEqual([])

@@ -32,6 +32,13 @@ describe('a virtual machine on Proxmox VE', () => {
     expect(failure.message).toContain('on it is still the old ipconfig0')
   })
 
+  it('keeps its drive as it is where only others have changed what would be on it', async () => {
+    const guest = cluster.pve.addGuest()
+    guest.drive = { ciuser: 'admin' }
+    await cluster.take(cluster.service(guest), one)
+    expect(cluster.changes()).toEqual([])
+  })
+
   it('needs no drive written before version 8, where every start does it', async () => {
     cluster.pve.simulator.version = '7.1'
     const guest = cluster.pve.addGuest()
