@@ -80,7 +80,7 @@ export const setups: Record<GuestKind, Record<string, unknown>> = {
     net0: 'name=eth0,bridge=vmbr0,firewall=1',
     memory: 512,
   },
-  qemu: { clone: 9000, full: true },
+  qemu: { clone: 9000, full: true, cores: 2 },
   openvz: { kind: 'openvz', node: 'pve1', ostemplate: 'local:vztmpl/debian-6.tar.gz', memory: 512 },
 }
 

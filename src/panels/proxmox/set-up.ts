@@ -6,6 +6,7 @@ import type { Api, Params } from './api.ts'
 import type { Cluster } from './cluster.ts'
 import { type Guest, type GuestKind, nameOf, pathOf } from './guest.ts'
 import { addressesOf } from './nics.ts'
+import { isUnfinished, notesFor, serviceIn } from './notes.ts'
 import { parseProps } from './props.ts'
 import { parseSetUp, type SetUp, vmidIn } from './set-up-parameters.ts'
 import { config } from './shapes.ts'
@@ -26,19 +27,6 @@ export interface MakerOptions {
 
 /** How many numbers are tried, from the one that follows from the service's id. */
 const mostSteps = 1_000
-
-/** In the notes of a guest, where everybody may write. */
-const markForm = /^ipbridge-service: ((?:[^%\s]|%[0-9A-F]{2})+)$/m
-
-/** The service that a guest was made for, by its notes. */
-export function serviceIn(notes: string): string | undefined {
-  const id = markForm.exec(notes)?.[1]
-  try {
-    return id === undefined ? undefined : decodeURIComponent(id)
-  } catch {
-    return undefined
-  }
-}
 
 /**
  * Makes guests for services, one each. The number of a guest follows from the id of its service, and Proxmox VE gives
@@ -81,7 +69,7 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
         : await clone(service, wanted, wanted.clone, vmid, signal)
     await tasks.finish(task, what, signal)
     const guest = await cluster.find(vmid, signal)
-    if (guest) return guest
+    if (guest) return finish(service, guest, signal)
     throw new IpbridgeError(
       'panel_unavailable',
       `${api.whom} says that ${what} is done, but there is no such guest`,
@@ -100,7 +88,8 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
     }
     const plug: Params =
       bridge === undefined || kind === 'openvz' ? {} : { net0: firstInterface(kind, bridge) }
-    const params = { ...plug, ...named(service, kind, parameters), vmid: String(vmid) }
+    const description = notesFor(service, parameters['description'])
+    const params = { ...plug, ...named(service, kind), ...parameters, description, vmid: String(vmid) }
     return api.change('POST', ['nodes', node, kind], params, signal)
   }
 
@@ -117,8 +106,24 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
       throw new IpbridgeError('panel_refused', `${api.whom}: ${why}`)
     }
     const target: Params = node === undefined || node === from.node ? {} : { target: node }
-    const params = { ...target, ...named(service, from.kind, parameters), newid: String(vmid) }
+    const { now, later } = ofClone({ ...named(service, from.kind), ...parameters })
+    const unfinished = Object.keys(later).length > 0
+    const description = notesFor(service, parameters['description'], { unfinished })
+    const params = { ...target, ...now, description, newid: String(vmid) }
     return api.change('POST', [...pathOf(from), 'clone'], params, signal)
+  }
+
+  /** What a clone cannot be told when it is made; its notes say in the same step that this is done. */
+  async function finish(service: PanelService, guest: Guest, signal: AbortSignal): Promise<Guest> {
+    const known = await api.get(config, [...pathOf(guest), 'config'], signal)
+    if (!isUnfinished(String(known['description'] ?? ''))) return guest
+    const { parameters } = parse(service)
+    const params = { ...ofClone(parameters).later, description: notesFor(service, parameters['description']) }
+    await api.change('PUT', [...pathOf(guest), 'config'], params, signal)
+    const after = await api.get(config, [...pathOf(guest), 'config'], signal)
+    if (!isUnfinished(String(after['description'] ?? ''))) return guest
+    const why = `says that it configured ${nameOf(guest)}, but the guest is as it was`
+    throw new IpbridgeError('panel_unavailable', `${api.whom} ${why}`)
   }
 
   return {
@@ -133,7 +138,7 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
       parse(service)
       const found = await look(service, signal)
       if (typeof found === 'number') return make(service, found, signal)
-      if (found) return found
+      if (found) return finish(service, found, signal)
       const why = `others have the numbers that the guest of service ${service.id} could get (${vmidIn(service.setup) ?? vmids.join(' to ')})`
       throw new IpbridgeError('panel_refused', `${api.whom}: ${why}`)
     },
@@ -157,14 +162,19 @@ export function createMaker({ api, cluster, tasks, defaults, vmids, bridge }: Ma
   }
 }
 
-/** The guest's name is the service's domain, and its notes say whose it is. */
-function named(service: PanelService, kind: GuestKind, parameters: Params): Params {
-  const mark = `ipbridge-service: ${encodeURIComponent(service.id)}`
-  const { description } = parameters
+/** The guest's name is the service's domain. */
+function named({ domain }: PanelService, kind: GuestKind): Params {
+  return kind === 'qemu' ? { name: domain } : { hostname: domain }
+}
+
+const cloneTakes = new Set(['name', 'hostname', 'pool', 'snapname', 'storage', 'format', 'full', 'bwlimit'])
+
+/** Which parameters a clone is made with, and which go into its configuration then. */
+function ofClone({ description: _, ...parameters }: Params): { now: Params; later: Params } {
+  const entries = Object.entries(parameters)
   return {
-    [kind === 'qemu' ? 'name' : 'hostname']: service.domain,
-    ...parameters,
-    description: description === undefined ? mark : `${description}\n\n${mark}`,
+    now: Object.fromEntries(entries.filter(([name]) => cloneTakes.has(name))),
+    later: Object.fromEntries(entries.filter(([name]) => !cloneTakes.has(name))),
   }
 }
 

@@ -13,6 +13,18 @@ describe('an OpenVZ container on Proxmox VE 3', () => {
     expect(writes()).toEqual(['198.51.100.7/25 2001:DB8::7 192.0.2.10', '198.51.100.7/25 192.0.2.10'])
   })
 
+  it('never loses what somebody else added meanwhile', async () => {
+    const guest = cluster.pve.addGuest()
+    const { hooks } = cluster.pve.simulator
+    hooks.before = ({ method }) => {
+      if (method !== 'PUT') return
+      guest.config['ip_address'] = '198.51.100.8'
+      hooks.before = undefined
+    }
+    await cluster.give(cluster.service(guest), '192.0.2.10')
+    expect(guest.config['ip_address']).toBe('198.51.100.8 192.0.2.10')
+  })
+
   it('is sent an empty list when it loses its last address', async () => {
     const guest = cluster.pve.addGuest({ config: { ip_address: '192.0.2.10' } })
     await cluster.take(cluster.service(guest), '192.0.2.10')

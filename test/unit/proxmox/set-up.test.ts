@@ -45,6 +45,40 @@ describe('a guest that Proxmox VE sets up for a service', () => {
     })
   })
 
+  it('is given what a clone cannot be made with before it is started, though an answer is lost', async () => {
+    const wanted = service({ ...setups.qemu, cores: 4, memory: 2048, description: 'of c-1' })
+    const { hooks, faults } = cluster.pve.simulator
+    hooks.before = ({ method }) => {
+      if (method === 'PUT') faults.place('lost before', 'change')
+      if (method === 'PUT') hooks.before = undefined
+    }
+    expect(await failureOf(cluster.give(wanted, address))).toMatchObject({ code: 'outcome_unknown' })
+    const [half] = cluster.pve.guests()
+    expect(half).toMatchObject({
+      running: false,
+      config: { description: 'of c-1\n\nipbridge-unfinished: s-1' },
+    })
+    expect(await cluster.seen(wanted)).toEqual(['10.0.0.9'])
+    const { guest } = await cluster.give(wanted, address)
+    expect(cluster.pve.guests()).toEqual([half])
+    expect(cluster.pve.guest(guest)).toMatchObject({
+      running: true,
+      config: { cores: '4', memory: '2048', description: 'of c-1\n\nipbridge-service: s-1' },
+    })
+    expect(await cluster.seen(wanted)).toEqual([address])
+  })
+
+  it('is not said to be configured where Proxmox VE only claims so', async () => {
+    const { hooks, faults } = cluster.pve.simulator
+    hooks.before = ({ method }) => {
+      if (method === 'PUT') faults.place('says success', 'change')
+      if (method === 'PUT') hooks.before = undefined
+    }
+    const failure = await failureOf(cluster.give(service({ ...setups.qemu, cores: 4 }), address))
+    expect(failure).toMatchObject({ code: 'panel_unavailable', retry: 'later' })
+    expect(failure.message).toContain('the guest is as it was')
+  })
+
   it('is what the server says where the event says nothing else', async () => {
     const driver = cluster.pve.driver({ options: { setup: setups.lxc, bridge: 'vmbr3' } })
     const { guest } = await cluster.give(service({ memory: 2048 }), address, driver)
