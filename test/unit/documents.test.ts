@@ -27,6 +27,21 @@ describe('The page about errors', () => {
   )
 })
 
+describe('The page about what happens when something fails', () => {
+  const page = read('docs/guides/what-happens-when.md').replaceAll(/\n\s*/g, ' ')
+  const shown = [...page.matchAll(/\[([^\]]+)\]\(\.\.\/\.\.\/(test\/[^)]+)\)/g)].map(
+    ([, title = '', path = '']) => [title, path] as const,
+  )
+
+  it('shows what it says by tests', () => {
+    expect(shown.length).toBeGreaterThan(30)
+  })
+
+  it.each(shown)('names a test that exists: %s', (title, path) => {
+    expect(read(path)).toContain(title)
+  })
+})
+
 describe('The README', () => {
   it('shows the two command lines', () => {
     expect(read('README.md')).toContain('npm ci && npm run demo')
