@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { RunningIpmanager } from '../simulators/ipmanager/run.ts'
 import { WrongUse } from './failure.ts'
+import { wholeNumber } from './numbers.ts'
 import { say, sayJson } from './output.ts'
 import { aborted, listenForStop } from './signals.ts'
+import { addPanelSimulators } from './simulate-panels.ts'
 
 interface IpmanagerFlags {
   host: string
@@ -18,9 +20,11 @@ interface IpmanagerFlags {
 
 /** `simulate`: servers that behave like the systems that ipbridge talks to, to try it without owning one. */
 export function addSimulateCommand(program: Command): void {
-  program
+  const simulate = program
     .command('simulate')
     .description('run a simulator of a system that ipbridge talks to, to try things out')
+  addPanelSimulators(simulate)
+  simulate
     .command('ipmanager')
     .description('an IPmanager 5 with a few networks and two accounts')
     .option('--host <address>', 'where it listens', '127.0.0.1')
@@ -89,11 +93,4 @@ Connect ipbridge to it:
     --adminlogin ${admin?.name} --adminpassword ${admin?.password}${tls}
 
 Ctrl-C stops it.`)
-}
-
-function wholeNumber(most: number) {
-  return (text: string): number => {
-    if (/^\d{1,6}$/.test(text) && Number(text) <= most) return Number(text)
-    throw new InvalidArgumentError(`It takes a whole number from 0 to ${most}.`)
-  }
 }
