@@ -2,9 +2,10 @@
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The embedded PostgreSQL is for trying things out; in a container the database is a service of its own.
-RUN npm ci --ignore-scripts --omit=optional
+# With optional packages: the compiler is one. No install script is needed.
+RUN npm ci --ignore-scripts
 COPY . .
+# The embedded PostgreSQL is for trying things out; in a container the database is a service of its own.
 RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 
 FROM node:22-bookworm-slim
