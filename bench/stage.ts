@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { openEmbeddedPostgres } from '../src/db/embedded/postgres.ts'
+import { openEmbeddedPostgres, removeEmbeddedPostgres } from '../src/db/embedded/postgres.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { packageRoot } from '../src/package-root.ts'
 import { migrateQueueTables } from '../src/queue/backend.ts'
@@ -64,6 +64,7 @@ export async function setStage(options: { name: string; redis: boolean; embedded
       await redis?.stop()
       await query(server, `drop database if exists ${database} with (force)`)
       await embedded?.release()
+      if (embedded) await removeEmbeddedPostgres(join(folder, 'data'))
       await rm(folder, { recursive: true, force: true })
     },
   }
