@@ -2,6 +2,8 @@ import { allocate } from '../workers/allocate.ts'
 import { ptr } from '../workers/ptr.ts'
 import { reconcile } from '../workers/reconcile.ts'
 import { release } from '../workers/release.ts'
+import { billmanager } from './billing/billmanager/driver.ts'
+import { billingCores } from './billing/cores.ts'
 import { createDeliverer } from './billing/deliverer.ts'
 import { sendWebhook } from './billing/webhook.ts'
 import { systemClock } from './clock.ts'
@@ -182,7 +184,9 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
 
   // What billing is told
   const deliveries = createDeliveries(db, vault)
-  const deliverer = createDeliverer({ deliveries, senders: { webhook: sendWebhook }, log, ...pace })
+  const billings = billingCores({ deliveries, drivers: { billmanager } })
+  const senders = { webhook: sendWebhook, ...billings.senders }
+  const deliverer = createDeliverer({ deliveries, senders, log, ...pace })
 
   // What people can see and do
   const desk = createDesk({
@@ -196,6 +200,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     reconciliations,
     lookAgain,
     deliveries,
+    billings,
     sendWebhook,
     imports: createImports(db),
     onSpace,

@@ -189,6 +189,7 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
             server: service.server,
             connection: ipam.name,
             applied,
+            ...(bound.network === undefined ? {} : { network: bound.network }),
           },
         },
       ],

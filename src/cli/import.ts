@@ -22,6 +22,13 @@ The first line names the columns: service, kind, client, domain, server, and as 
 ptr and order. Lines of one service stand together. docs/guides/import.md says more.`,
     )
     .action(importCsv)
+  group
+    .command('billmanager')
+    .description('from a BILLmanager: its live services with their addresses and PTRs')
+    .argument('<name>', 'as `ipbridge billing list` shows it')
+    .option('--apply', 'write it; without, this only says what would be written')
+    .option('--json', 'print JSON')
+    .action(importBilling)
 }
 
 async function importCsv(file: string, flags: TakeOverFlags): Promise<void> {
@@ -41,5 +48,20 @@ async function importCsv(file: string, flags: TakeOverFlags): Promise<void> {
       { total: bytes, read: () => read, services: leaveOut => servicesOfCsv(text, leaveOut) },
       flags,
     )
+  })
+}
+
+async function importBilling(name: string, flags: TakeOverFlags): Promise<void> {
+  await withApp(async session => {
+    const { app, signal } = session
+    const core = await app.desk.billings.core(name)
+    let read = 0
+    async function* counted(leaveOut: Parameters<typeof core.services>[0]) {
+      for await (const service of core.services(leaveOut, signal)) {
+        read += 1
+        yield service
+      }
+    }
+    await takeOver(session, { total: await core.count(signal), read: () => read, services: counted }, flags)
   })
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { addBillingCommands } from './billing.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor/command.ts'
 import { addEventCommand } from './event.ts'
@@ -49,6 +50,7 @@ function createProgram(): Command {
   addPlaceCommands(program)
   addLedgerCommands(program)
   addWebhookCommands(program)
+  addBillingCommands(program)
   addPeopleCommands(program)
   addSecretCommand(program)
   addReconcileCommand(program)

@@ -15,6 +15,7 @@ export interface OpenSubscriber {
   allowPrivate: boolean
   tls: Record<string, unknown>
   options: Record<string, unknown>
+  updatedAt: Date
 }
 
 /** A message in our hands, until the lease ends. */
@@ -72,6 +73,7 @@ export function createDeliveries(db: Db, vault: Vault) {
       allowPrivate: row.allowPrivate,
       tls: row.tls as Record<string, unknown>,
       options: row.options as Record<string, unknown>,
+      updatedAt: row.updatedAt,
     }
   }
 

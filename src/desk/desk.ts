@@ -1,3 +1,4 @@
+import type { BillingCores } from '../billing/cores.ts'
 import type { Sender } from '../billing/webhook.ts'
 import type { Db } from '../db/client.ts'
 import type { Deliveries } from '../db/deliveries.ts'
@@ -13,6 +14,7 @@ import type { Announcer } from '../queue/announcer.ts'
 import type { LookAgain } from '../reconciliation/look-again.ts'
 import { addressDesk } from './addresses.ts'
 import { confirmationDesk } from './confirmations.ts'
+import { billingDesk } from './billings.ts'
 import { connectionDesk } from './connections.ts'
 import { healthDesk } from './health.ts'
 import { importDesk } from './imports.ts'
@@ -42,6 +44,7 @@ export function createDesk(options: {
   reconciliations: Reconciliations
   lookAgain: LookAgain
   deliveries: Deliveries
+  billings: BillingCores
   imports: Imports
   sendWebhook: Sender
   onSpace: (space: Space) => void
@@ -49,6 +52,7 @@ export function createDesk(options: {
   const addresses = addressDesk({ ...options, confirmations: confirmationDesk(options) })
   return {
     addresses,
+    billings: billingDesk(options),
     connections: connectionDesk(options),
     health: healthDesk(options),
     imports: importDesk(options),

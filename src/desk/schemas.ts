@@ -155,6 +155,24 @@ export const webhookChange = webhookInput
   .partial()
 export type WebhookChange = z.output<typeof webhookChange>
 
+/** A billing core that is told in its own way. */
+export const billingInput = z.strictObject({
+  name: lowerName,
+  kind: z.string().min(1).max(40).default('billmanager'),
+  url: url.meta({ description: 'such as https://billing.example.net:1500/billmgr' }),
+  login: z.string().min(1).max(200),
+  password: secret,
+  tls: settings.optional(),
+  options: settings.optional(),
+})
+export type BillingInput = z.output<typeof billingInput>
+
+export const billingChange = billingInput
+  .omit({ name: true, kind: true })
+  .extend({ state: z.enum(['active', 'disabled']) })
+  .partial()
+export type BillingChange = z.output<typeof billingChange>
+
 /** Which messages are sent once more. */
 export const replayInput = z
   .strictObject({

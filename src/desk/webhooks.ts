@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Sender } from '../billing/webhook.ts'
-import { type Db, isUniqueViolation, Prisma } from '../db/client.ts'
+import { type Db, isUniqueViolation, type Prisma } from '../db/client.ts'
 import type { Deliveries } from '../db/deliveries.ts'
 import { newId } from '../db/ids.ts'
 import { placeOf } from '../db/registry.ts'
@@ -8,23 +8,11 @@ import type { Vault } from '../db/vault.ts'
 import { type Delivered, outgoingEvent } from '../domain/delivery.ts'
 import { IpbridgeError } from '../errors.ts'
 import { type Actor, audit } from './actor.ts'
+import { deliveryLog } from './delivery-log.ts'
 import { type Page, type PageQuery, page } from './paging.ts'
 import type { ReplayInput, WebhookChange, WebhookInput } from './schemas.ts'
 
 type Row = Prisma.SubscriberModel
-
-export interface DeliveryView {
-  id: string
-  type: string
-  service: string | null
-  state: 'pending' | 'delivered' | 'failed'
-  attempts: number
-  /** When it is tried again. */
-  nextAt: Date | null
-  createdAt: Date
-  endedAt: Date | null
-  tries: { at: Date; outcome: string; status: number | null; detail: string | null; ms: number }[]
-}
 
 /** For how long the secret before a rotation stays valid beside the new one. */
 const rotationHours = 24
@@ -32,6 +20,7 @@ const rotationHours = 24
 /** Webhooks and what became of the messages to them. Secrets are shown once, when they are made. */
 export function webhookDesk(options: { db: Db; vault: Vault; deliveries: Deliveries; sendWebhook: Sender }) {
   const { db, vault, deliveries, sendWebhook } = options
+  const log = deliveryLog(db)
 
   const find = async (name: string): Promise<Row> => {
     const row = await db.subscriber.findFirst({ where: { name, kind: 'webhook' } })
@@ -124,27 +113,10 @@ export function webhookDesk(options: { db: Db; vault: Vault; deliveries: Deliver
     },
 
     /** Sends messages once more, under their own ids. @returns how many */
-    async replay(
-      actor: Actor,
-      name: string,
-      input: ReplayInput,
-      reason?: string,
-    ): Promise<{ messages: number }> {
+    async replay(actor: Actor, name: string, input: ReplayInput, reason?: string) {
       const { id, types } = await find(name)
       return db.$transaction(async tx => {
-        const again = Prisma.sql`state = 'pending', attempts = 0, next_at = now(), ended_at = null`
-        const messages =
-          input.since === undefined
-            ? await tx.$executeRaw`
-                update delivery set ${again}
-                where subscriber_id = ${id}::uuid and state <> 'pending'
-                  and (${input.failed ?? false}::boolean and state = 'failed' or id = any (${(input.deliveries ?? []).map(BigInt)}::bigint[]))`
-            : await tx.$executeRaw`
-                insert into delivery (subscriber_id, message_id, service_id)
-                select ${id}::uuid, o.id, o.service_id from outbox o
-                where o.created_at >= ${input.since}::text::timestamptz and (${types}::text[] = '{}' or o.type = any (${types}::text[]))
-                order by o.id
-                on conflict (subscriber_id, message_id) do update set ${again}`
+        const messages = await log.replay(tx, { id, types }, input)
         const change = { ...input, messages }
         await audit(tx, actor, { action: 'webhook.replay', subject: `webhook:${name}`, reason, change })
         return { messages }
@@ -152,28 +124,9 @@ export function webhookDesk(options: { db: Db; vault: Vault; deliveries: Deliver
     },
 
     /** The delivery log, newest first. */
-    async deliveries(
-      name: string,
-      query: PageQuery & { state?: string | undefined },
-    ): Promise<Page<DeliveryView>> {
-      const { id } = await find(name)
-      const read = (after: string | undefined, take: number) => db.$queryRaw<DeliveryView[]>`
-        select d.id::text, o.type, d.service_id as service, d.state, d.attempts,
-          case when d.state = 'pending' then d.next_at end as "nextAt", d.created_at as "createdAt", d.ended_at as "endedAt",
-          (select coalesce(jsonb_agg(jsonb_build_object('at', t.at, 'outcome', t.outcome, 'status', t.status, 'detail', t.detail, 'ms', t.ms) order by t.id), '[]')
-           from (select * from delivery_attempt a where a.delivery_id = d.id order by a.id desc limit 20) t) as tries
-        from delivery d join outbox o on o.id = d.message_id
-        where d.subscriber_id = ${id}::uuid and (${after ?? null}::bigint is null or d.id < ${after ?? null}::bigint)
-          and (${query.state ?? null}::text is null or d.state = ${query.state ?? null})
-        order by d.id desc limit ${take}::int`
-      return page(query, read, row => row.id, withDates)
-    },
+    deliveries: async (name: string, query: PageQuery & { state?: string | undefined }) =>
+      log.list((await find(name)).id, query),
   }
-}
-
-/** Dates that came inside JSON are text. */
-function withDates(row: DeliveryView): DeliveryView {
-  return { ...row, tries: row.tries.map(attempt => ({ ...attempt, at: new Date(attempt.at) })) }
 }
 
 function freshSecret(): string {

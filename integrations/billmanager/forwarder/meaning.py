@@ -17,6 +17,7 @@ def create_meaning(config, table, rows_of):
     Raises NotYet, PanelAway.
     """
     servers = config.get("servers", {})
+    setups = config.get("setups", {})
     ignored = set(config.get("ignore_users", []))
     prefix = config.get("prefix", "")
 
@@ -64,6 +65,11 @@ def create_meaning(config, table, rows_of):
                 "domain": found["domain"].rstrip("."),
                 "server": server,
             }
+            setup = setups.get(found["plan"], setups.get(found["plan~"], setups.get("*")))
+            if setup is not None:
+                service["setup"] = setup
+            if found["guest"]:
+                service["guest"] = found["guest"]
             data = {"service": service}
             main = [slot for slot in slots if slot["main"]]
             if main:
@@ -107,8 +113,9 @@ def create_meaning(config, table, rows_of):
         row = next((row for row in rows if row.get(columns["id"]) == elid), None)
         if row is None:
             return None
+        # What people see stands beside what the panel means, since either may be in the configuration.
         found = {name: row.get(column, "") for name, column in columns.items()}
-        found["server~"] = row.get(columns["server"] + "~", "")
+        found.update((name + "~", row.get(column + "~", "")) for name, column in columns.items())
         return found
 
     def addresses_of(elid):

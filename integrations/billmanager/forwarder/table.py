@@ -34,6 +34,9 @@ TABLE = {
         "client": "account",
         "server": "processingmodule",
         "state": "item_status",
+        "plan": "pricelist",
+        # The service's id on its server's panel, where a column shows it; empty: none does.
+        "guest": "",
     },
     # Services in these states get no addresses: 4 is deleted.
     "gone": ["4"],

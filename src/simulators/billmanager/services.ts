@@ -13,7 +13,7 @@ import {
 
 type Functions = Record<string, PanelFunction<BillmanagerUser>>
 
-const fields = ['id', 'domain', 'ip', 'account', 'processingmodule', 'item_status']
+const fields = ['id', 'domain', 'ip', 'account', 'pricelist', 'processingmodule', 'remoteid', 'item_status']
 
 /** The lists of services, one for each type, and their verbs (the fact sheet, 4.2 and 4.3). */
 export function serviceFunctions(books: Books, behaviour: Behaviour): Functions {
@@ -39,6 +39,8 @@ function functionsOf(type: ItemType, books: Books, behaviour: Behaviour): Functi
       el('domain', item.domain),
       el('ip', main?.name ?? ''),
       el('account', `Account ${item.account}`, { orig: item.account }),
+      el('pricelist', item.pricelist.name, { orig: item.pricelist.id }),
+      el('remoteid', item.remoteid),
       el('processingmodule', item.module.name, { orig: item.module.id }),
       el('item_status', statusNames[item.status], { orig: item.status }),
     ])

@@ -27,6 +27,10 @@ export const itemSeed = z.strictObject({
   account: z.string().default('77'),
   /** The processing module: its id, and how people see it. */
   module: z.strictObject({ id: z.string(), name: z.string() }).default({ id: '1', name: 'node1' }),
+  /** The plan: its id, and how people see it. */
+  pricelist: z.strictObject({ id: z.string(), name: z.string() }).default({ id: '3', name: 'VPS-1' }),
+  /** What it is called on its server's panel, where that was entered. */
+  remoteid: z.string().default(''),
   slots: z.array(slotSeed).default([{ type: 'Public IPv4', domain: '', main: true }]),
 })
 export type ItemSeed = z.input<typeof itemSeed>
