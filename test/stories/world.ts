@@ -28,6 +28,7 @@ export async function startWorld(subject: Subject) {
   })
 
   const app = await startTestApp({
+    env: { PORT: '0' },
     panelDrivers: { [panel.server.panel]: server => troubled(panel.factory(server)) },
   })
   await app.desk.connections.add(admin, {

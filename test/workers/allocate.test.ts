@@ -55,6 +55,7 @@ describe('The allocation of an address', () => {
           server: 'node1',
           connection: 'ipam',
           applied: 'now',
+          network: { prefix: 16 },
         },
       ])
     })

@@ -61,7 +61,7 @@ export function billmanager(subscriber: OpenSubscriber): BillingCore {
     if (type === 'pool.low')
       return report('0', `pool ${facts.pool} is low: ${facts.free} addresses are free`, signal)
     const item = itemOf(facts.service)
-    if (item === undefined) return 'the service is none of BILLmanager'
+    if (item === undefined) return "the service is none of BILLmanager's"
     const { slot, address, network } = facts
     const domain = facts.ptr ?? ''
     switch (type) {
