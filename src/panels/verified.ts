@@ -71,17 +71,21 @@ export function verified<G extends { id: string }, R extends PanelRow>(
     await protocol.make(service, wanted, signal)
     const why = `it says that it made the guest of service ${id} with ${wanted.address}, but does not show it`
     await confirm(service, seen => seen !== undefined, why, signal)
+    const hasIt = await becomes(service, seen => rowOf(seen, wanted.address) !== undefined, signal)
     const made = await look(service, signal)
     if (made === undefined) throw new IpbridgeError('panel_unavailable', `${whom}: ${why}`)
-    await dropChosen(made, wanted, signal)
+    if (!hasIt) await dropChosen(made, wanted, signal)
     return made
   }
 
-  /** A panel that overlooked the address that we named has chosen one by itself, which nobody granted. */
+  /**
+   * A panel that overlooked the address that we named has chosen one by itself, which nobody granted. Where there
+   * are more of them, they are none that it chose in place of ours, and for people to look at.
+   */
   async function dropChosen({ guest, rows }: Seen<G, R>, { address }: PanelAddress, signal: AbortSignal) {
-    if (rowOf({ rows }, address)) return
-    const chosen = rows.filter(row => familyOf(row.address) === familyOf(address))
-    for (const row of chosen) await protocol.remove(guest, row, signal)
+    const [chosen, ...more] = rows.filter(row => familyOf(row.address) === familyOf(address))
+    if (chosen && chosen.address !== address && more.length === 0)
+      await protocol.remove(guest, chosen, signal)
   }
 
   async function add(guest: G, service: PanelService, wanted: PanelAddress, signal: AbortSignal) {

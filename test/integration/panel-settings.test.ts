@@ -27,6 +27,7 @@ describe.skipIf(queueMissing)('the settings of a server with a panel', () => {
     ['no password', { password: undefined }, '/password', 'is missing'],
     ['an option that there is not', { options: { wires: {} } }, '/options/wires', 'not a known field'],
     ['a spelling of nothing', { options: { wire: { gusts: 'vm' } } }, '/options/wire/gusts', 'not a known'],
+    ['a function of no name', { options: { wire: { guests: '' } } }, '/options/wire/guests', 'not be empty'],
     ['a name that is the same for all', { options: { name: 'guest' } }, '/options/name', '{service}'],
     ['trust in nonsense', { tls: { fingerprint: 'abc' } }, '/tls/fingerprint', '64 hexadecimal digits'],
   ])('are refused with %s, and stored as they are otherwise', async (_, change, pointer, text) => {

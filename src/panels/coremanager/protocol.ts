@@ -101,6 +101,8 @@ export function coreManagerProtocol(
         const name = nameFor(service)
         return name === undefined ? undefined : search(one => one.name === name, signal)
       }
+      // A comma would make several elements of it.
+      if (/[,\s]/.test(guest)) return undefined
       // Where other functions take something else than the id, only the list says what.
       if (wire.element !== wire.id) return search(one => one.id === guest || one.element === guest, signal)
       try {

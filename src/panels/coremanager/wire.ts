@@ -29,10 +29,14 @@ export interface Wire {
   group: string
 }
 
+const mayBeEmpty: readonly (keyof Wire)[] = ['password', 'domain', 'family', 'group']
+
 /** What a server may say of it. */
 export function wireOption(defaults: Wire) {
   const names = Object.keys(defaults) as (keyof Wire)[]
   const word = z.string().regex(/^[A-Za-z0-9_.]*$/, 'must be letters, digits, dots and underscores')
-  const shape = Object.fromEntries(names.map(name => [name, word.default(defaults[name])]))
+  const shape = Object.fromEntries(
+    names.map(name => [name, (mayBeEmpty.includes(name) ? word : word.min(1)).default(defaults[name])]),
+  )
   return z.strictObject(shape as Record<keyof Wire, z.ZodDefault<z.ZodString>>)
 }

@@ -99,6 +99,16 @@ describe('Setting a guest up on VMmanager 5', () => {
 })
 
 describe('The addresses of a guest on VMmanager 5', () => {
+  it('are those of one guest: a name with a comma is none', async () => {
+    const guests = [panel.books.add('one'), panel.books.add('other')].join(', ')
+    const refusal = await failureOf(
+      driver().configure(panelService({ guest: guests }), panelAddress(), signal),
+    )
+    expect(refusal).toMatchObject({ code: 'panel_refused', message: expect.stringContaining(guests) })
+    await driver().unassign(panelService({ guest: guests }), '192.0.2.10', signal)
+    expect(panel.books.guests().flatMap(({ addresses }) => addresses)).toEqual([])
+  })
+
   it('go to one guest only: another that has one is named', async () => {
     const [one, other] = [panel.books.add('one'), panel.books.add('other')]
     panel.books.assign(other, '192.0.2.10')
