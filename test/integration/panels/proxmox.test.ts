@@ -48,6 +48,28 @@ describe.skipIf(queueMissing)('a server with Proxmox VE', () => {
   const operation = async (id: string, kind: string) =>
     (await app.desk.operations.list({ service: id, limit: 50 })).items.find(item => item.kind === kind)
 
+  it('is well when an administrator tests it, and otherwise says why', async () => {
+    const { signal } = new AbortController()
+    expect(await app.desk.servers.test('pve', signal)).toEqual({ ok: true, version: '9.1.3', remarks: [] })
+    await app.desk.servers.add(admin, {
+      ...pve.fields,
+      name: 'bad',
+      password: 'wrong',
+      connection: 'builtin',
+    })
+    const { ok, remarks } = await app.desk.servers.test('bad', signal)
+    expect(ok).toBe(false)
+    expect(remarks).toEqual([expect.stringContaining('does not accept the login')])
+  })
+
+  it('is refused with settings that Proxmox VE does not take', async () => {
+    const bad = { ...pve.fields, name: 'worse', login: 'root', connection: 'builtin' }
+    await expect(app.desk.servers.add(admin, bad)).rejects.toMatchObject({
+      code: 'invalid_request',
+      faults: [{ pointer: '/login' }],
+    })
+  })
+
   it('gets the address with the prefix and the gateway of its pool', async () => {
     const { id, vmid } = await create()
     const address = await active(id)

@@ -2,7 +2,9 @@
  * What can happen to a call. `busy`: somebody else holds the lock · `stale`: somebody changes the guest between a look
  * and this change · `lost before`, `lost after`: the connection breaks before or after the effect · `says success`: it
  * answers as always and does nothing · `empty answer`, `garbage answer`: nothing is done, and the answer is none ·
- * `silence`: nothing is done and nothing answered · `unreachable`: the node cannot be reached from the one that answers
+ * `silence`: nothing is done and nothing answered · `unreachable`: the node cannot be reached from the one that answers ·
+ * `locked`: the guest has a lock by now · `migrated`: it is at another node by now · `unauthorised`: the login is not
+ * (or no longer) known
  */
 export type Fault =
   | 'busy'
@@ -14,6 +16,9 @@ export type Fault =
   | 'garbage answer'
   | 'silence'
   | 'unreachable'
+  | 'locked'
+  | 'migrated'
+  | 'unauthorised'
 
 export type Target = 'change' | 'read'
 

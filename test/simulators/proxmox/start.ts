@@ -69,8 +69,11 @@ export async function startProxmox({ version = '9.1.3', nodes = ['pve1', 'pve2']
     if (struck === 'unreachable') throw new Refusal(595, 'No route to host')
     if (struck === 'busy')
       throw die(`can't lock file '/run/lock/guest-${request.path['vmid']}.lock' - got timeout`)
+    if (struck === 'unauthorised') throw new Refusal(401, 'permission denied - invalid PVE ticket')
+    const guest = cluster.books.guests.get(Number(request.path['vmid']))
+    if (struck === 'locked') throw die(`${request.path['KIND'] === 'qemu' ? 'VM' : 'CT'} is locked (migrate)`)
+    if (struck === 'migrated' && guest) guest.node = nodes.find(node => node !== guest.node) ?? guest.node
     if (struck === 'stale') {
-      const guest = cluster.books.guests.get(Number(request.path['vmid']))
       if (guest)
         guest.config['description'] = `${guest.config['description'] ?? ''}\nchanged by somebody else`.trim()
     }

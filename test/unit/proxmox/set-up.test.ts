@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PanelService } from '../../../src/panels/driver.ts'
 import { failureOf } from '../../contract/failures.ts'
-import { setups, usePve } from '../../helpers/proxmox.ts'
+import { account, setups, usePve } from '../../helpers/proxmox.ts'
 
 const address = '192.0.2.10'
 
@@ -9,7 +9,7 @@ describe('a guest that Proxmox VE sets up for a service', () => {
   const cluster = usePve()
   const service = (setup: Record<string, unknown>, more: Partial<PanelService> = {}) =>
     cluster.service(undefined, { setup, ...more })
-  const made = () => cluster.changes().filter(change => /\/clone$|\/(lxc|qemu)$/.test(change))
+  const made = () => cluster.changes().filter(change => /\/clone$|\/(lxc|qemu|openvz)$/.test(change))
 
   it('is created with what billing passes through, has the domain as its name, and is started', async () => {
     const { guest, applied } = await cluster.give(
@@ -130,20 +130,24 @@ describe('a guest that Proxmox VE sets up for a service', () => {
     expect(made()).toHaveLength(1)
   })
 
-  it('is not made twice while it is still being made and nobody heard of it', async () => {
-    const { faults, tasks } = cluster.pve.simulator
-    tasks.lasts = 8
-    faults.place('lost after', 'change')
-    expect(await failureOf(cluster.give(service(setups.qemu), address))).toMatchObject({
-      code: 'outcome_unknown',
-    })
-    const failure = await failureOf(cluster.give(service(setups.qemu), address))
-    expect(failure).toMatchObject({ code: 'panel_unavailable', retry: 'later' })
-    expect(failure.message).toContain('is still being made')
-    await expect.poll(() => cluster.give(service(setups.qemu), address).catch(() => undefined)).toBeDefined()
-    expect(made()).toHaveLength(1)
-    expect(cluster.pve.guests()).toHaveLength(1)
-  })
+  it.each(['lxc', 'qemu', 'openvz'] as const)(
+    'is not made twice while it is still being made and nobody heard of it (%s)',
+    async kind => {
+      const { faults, tasks } = cluster.pve.simulator
+      const driver = cluster.pve.driver(account)
+      const make = () => cluster.give(service(setups[kind]), address, driver)
+      tasks.lasts = 12
+      faults.place('lost after', 'change')
+      expect(await failureOf(make())).toMatchObject({ code: 'outcome_unknown' })
+      const failure = await failureOf(make())
+      expect(failure).toMatchObject({ code: 'panel_unavailable', retry: 'later' })
+      expect(failure.message).toContain('is still being made')
+      tasks.lasts = 1
+      await expect.poll(() => make().catch(() => undefined)).toBeDefined()
+      expect(made()).toHaveLength(1)
+      expect(cluster.pve.guests()).toHaveLength(1)
+    },
+  )
 
   it('waits for a task that takes its time, though a look at it is lost', async () => {
     const { tasks, hooks, books } = cluster.pve.simulator
