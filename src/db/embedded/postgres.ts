@@ -17,7 +17,7 @@ export interface EmbeddedPostgres {
 }
 
 const startTimeoutMs = 60_000
-const mostLaunches = 3
+const mostLaunches = 5
 
 /**
  * Whoever uses the server shares this advisory lock for as long as he does, and whoever leaves tries to have it
@@ -40,15 +40,22 @@ export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPos
     randomBytes(18).toString('base64url'),
   )
   if (!(await isInitialised(place.cluster))) await makeCluster(place, password)
-  const { port, session } = await attach(place, password, join(dataDir, 'postgres.log'))
+  const log = join(dataDir, 'postgres.log')
+  const { port, session } = await attach(place, { password, log })
   let using: Promise<pg.Client | undefined> = Promise.resolve(session)
   let isReleased = false
 
-  /** The server may end one connection and go on, as it does when a process of it crashes: then we are still a user. */
+  /**
+   * The server may end one connection and go on, as it does when a process of it crashes: then we are still a user.
+   * And it may be killed: then whoever notices first starts it again, at the port that all of its users know.
+   */
   function keepUsing(client: pg.Client): void {
     client.once('end', () => {
       if (isReleased) return
-      using = use(urlOf(port, password)).catch(() => undefined)
+      using = attach(place, { password, log, port }).then(
+        again => again.session,
+        () => undefined,
+      )
       using.then(again => again && keepUsing(again))
     })
   }
@@ -73,12 +80,15 @@ export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {
   for (const folder of [dirname(cluster), dataDir]) await rm(folder, { recursive: true, force: true })
 }
 
-/** Waits for the server, and starts it where none runs. */
+/**
+ * Waits for the server, and starts it where none runs.
+ * @param options.port where it shall listen; default: at a free one
+ */
 async function attach(
   place: Place,
-  password: string,
-  log: string,
+  options: { password: string; log: string; port?: number },
 ): Promise<{ port: number; session: pg.Client }> {
+  const { password, log } = options
   const deadline = Date.now() + startTimeoutMs
   let launched: Launch | undefined
   let launches = 0
@@ -94,11 +104,12 @@ async function attach(
         if ((error as { code?: string }).code === wrongPassword) break
       }
     } else if (!launched?.isRunning()) {
-      // Another process may have started it at the same moment, or taken its port: so more than one try.
+      // Another process may have started it at the same moment or taken its port, or what is left of one that was
+      // killed may still be ending: so more than one try.
       if (launches++ === mostLaunches) throw cannotStart(`${launched?.end()}; see ${log}`)
-      launched = await launch(place, log)
+      launched = await launch(place, log, options.port)
     }
-    await sleep(50)
+    await sleep(50 * (1 + launches))
   }
   throw cannotStart(`${why}; see ${log}`)
 }

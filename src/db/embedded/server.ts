@@ -68,11 +68,16 @@ async function commandLine(pid: number): Promise<string> {
 /**
  * Starts the server, which outlives this process.
  * @param logFile where PostgreSQL writes what it has to say
+ * @param port default: a free one
  */
-export async function launch({ programs, cluster, user }: Place, logFile: string): Promise<Launch> {
+export async function launch(
+  { programs, cluster, user }: Place,
+  logFile: string,
+  port?: number,
+): Promise<Launch> {
   const settings = {
     listen_addresses: '127.0.0.1',
-    port: await freePort(),
+    port: port ?? (await freePort()),
     unix_socket_directories: '',
     max_connections: 100,
     timezone: 'UTC',

@@ -51,6 +51,7 @@ describe('the embedded PostgreSQL', { timeout: 120_000 }, () => {
   /** Connects, without being a user, and counts those who are. */
   async function watch(url: string) {
     const client = new pg.Client({ connectionString: url })
+    client.on('error', () => undefined)
     await client.connect()
     const locks = `select count(*)::int as users from pg_locks where locktype = 'advisory' and objsubid = 2 and granted`
     return { client, users: async (): Promise<number> => (await client.query(locks)).rows[0].users }
@@ -79,6 +80,17 @@ describe('the embedded PostgreSQL', { timeout: 120_000 }, () => {
     await leaving.leave()
     expect(await data.isRunning()).toBe(true)
     await staying.release()
+    expect(await data.isRunning()).toBe(false)
+  })
+
+  it('is started again, at the same port, by those who use it when it was killed', async () => {
+    const [first, second] = [await openEmbeddedPostgres(data.folder), await startServerUser(data.folder)]
+    process.kill(Number((await data.lockFile()).split('\n')[0]), 'SIGKILL')
+    const { client, users } = await until('it answers', () => watch(first.url).catch(() => undefined))
+    await until('both use it again', async () => (await users()) === 2)
+    await client.end()
+    await second.leave()
+    await first.release()
     expect(await data.isRunning()).toBe(false)
   })
 
