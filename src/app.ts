@@ -13,6 +13,7 @@ import { createDeliveries } from './db/deliveries.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from './db/embedded/postgres.ts'
 import { createImports } from './db/imports.ts'
 import { createLedgerEntries } from './db/ledger-entries.ts'
+import { createLedgerGuests } from './db/ledger-guests.ts'
 import { migrate } from './db/migrate.ts'
 import { createNotes } from './db/notes.ts'
 import { type Claimed, createOperations } from './db/operations.ts'
@@ -21,6 +22,7 @@ import { createReconciliations } from './db/reconciliations.ts'
 import { createRegistry } from './db/registry.ts'
 import { createReservations } from './db/reservations.ts'
 import { resolveSecrets } from './db/secret.ts'
+import { createStuck } from './db/stuck.ts'
 import { createTurns } from './db/turns.ts'
 import { createVault } from './db/vault.ts'
 import { createDesk } from './desk/desk.ts'
@@ -48,7 +50,9 @@ import { parseRedisUrl } from './queue/redis-url.ts'
 import { createRunner } from './queue/runner.ts'
 import { keepSchedule, nightly } from './queue/scheduler.ts'
 import { startWorkers, stopWorkers } from './queue/workers.ts'
+import { createGuests } from './reconciliation/guests.ts'
 import { createLookAgain } from './reconciliation/look-again.ts'
+import { createRecheck } from './reconciliation/recheck.ts'
 
 export type App = Awaited<ReturnType<typeof createApp>>
 
@@ -155,6 +159,8 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const reconciliations = createReconciliations(db)
   const entries = createLedgerEntries(db)
   const lookAgain = createLookAgain(entries)
+  const guests = createGuests({ ledger: createLedgerGuests(db), panel: panels.panel })
+  const stuck = createStuck(db)
   const ports = { reservations: createReservations(db), ipamOf: ipams.ipamOf, panelOf: panels.panelOf }
   const runner = createRunner({
     operations,
@@ -162,7 +168,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       allocate: allocate(ports),
       release: release(ports),
       ptr: ptr(ports),
-      reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain }),
+      reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain, guests, stuck }),
     },
     announce: announcer.announce,
     onParked,
@@ -198,7 +204,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     panels,
     pools,
     reconciliations,
-    lookAgain,
+    recheck: createRecheck({ lookAgain, guests, stuck }),
     deliveries,
     billings,
     sendWebhook,

@@ -1,21 +1,25 @@
 import type { LedgerEntries } from '../src/db/ledger-entries.ts'
 import type { Begun, FoundDifference, Reconciliations } from '../src/db/reconciliations.ts'
+import type { Stuck } from '../src/db/stuck.ts'
 import type { Address } from '../src/domain/address.ts'
 import { maxAttempts } from '../src/domain/backoff.ts'
 import { doubtsAbout, mostMissing, type Tally } from '../src/domain/doubts.ts'
-import { compareEntries, subjectOf } from '../src/domain/findings.ts'
+import { compareEntries, type Difference, subjectOf } from '../src/domain/findings.ts'
 import { done } from '../src/domain/outcome.ts'
 import { actionFor, expectationsOf, policiesIn, releaseCap } from '../src/domain/reconcile-settings.ts'
 import { ascending, sideBySide } from '../src/domain/side-by-side.ts'
 import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
+import type { Guests } from '../src/reconciliation/guests.ts'
 import type { Candidate, LookAgain } from '../src/reconciliation/look-again.ts'
 
 type ReconcilePorts = Pick<Ports, 'ipamOf'> & {
   reconciliations: Reconciliations
   entries: LedgerEntries
   lookAgain: LookAgain
+  guests: Guests
+  stuck: Stuck
 }
 
 /** What one run works with. */
@@ -40,7 +44,9 @@ const mostUnknownReads = 10_000
  * difference is looked at a second time, and what is being worked on is left out. What is compared is stored as it
  * goes: a run that was stopped goes on where it was.
  */
-export function reconcile({ ipamOf, reconciliations, entries, lookAgain }: ReconcilePorts): Processor {
+export function reconcile(ports: ReconcilePorts): Processor {
+  const { ipamOf, reconciliations, entries, lookAgain, guests, stuck } = ports
+
   return async run => {
     const ipam = await ipamOf(run)
     const begun = await run.step(
@@ -54,7 +60,8 @@ export function reconcile({ ipamOf, reconciliations, entries, lookAgain }: Recon
         begun.phase === 'addresses'
           ? await run.step('compare', signal => compare(comparison, signal))
           : begun.tally
-      return await plan(comparison, tally)
+      const remarks = await lookElsewhere(comparison, tally)
+      return await plan(comparison, tally, remarks)
     } catch (error) {
       await breakOff(comparison, error)
       throw error
@@ -105,6 +112,7 @@ export function reconcile({ ipamOf, reconciliations, entries, lookAgain }: Recon
       if (tally.omitted > mostMissing(oursInAll)) {
         throw refused(`the list of ${name} leaves out what it has: ${tally.omitted} of our addresses so far`)
       }
+      run.progress(tally.compared, Math.max(begun.total, tally.compared))
       candidates = []
       storedCompared = tally.compared
       storedAt = performance.now()
@@ -140,14 +148,54 @@ export function reconcile({ ipamOf, reconciliations, entries, lookAgain }: Recon
     return tally
   }
 
+  /** Looks at guests and operations. @returns what could not be looked at */
+  async function lookElsewhere({ run, ipam, begun }: Comparison, tally: Tally): Promise<string[]> {
+    const { policies } = begun
+    const key = { id: begun.id, epoch: run.epoch }
+    const checkpoint = { phase: 'elsewhere' as const, after: undefined, tally }
+    const remarks: string[] = []
+    if (!(await reconciliations.store(key, checkpoint, []))) throw new FenceLost(run.id)
+    await reconciliations.forgetElsewhere(key)
+
+    async function keep(differences: AsyncIterable<(Difference & { subject: string })[]>): Promise<number> {
+      let kept = 0
+      for await (const some of differences) {
+        run.signal.throwIfAborted()
+        const found = some
+          .filter(difference => policies[difference.class] !== 'ignore')
+          .map(difference => ({
+            ...difference,
+            action: actionFor(difference, policies, { claim: false, expected: expectationsOf(ipam) }),
+          }))
+        kept += found.length
+        if (!(await reconciliations.store(key, checkpoint, found))) throw new FenceLost(run.id)
+      }
+      return kept
+    }
+
+    if (policies.stray !== 'ignore' || policies.unconfigured !== 'ignore') {
+      const away = (remark: string) => remarks.push(remark)
+      await run.step(
+        'look at the guests',
+        signal => keep(guests.list(ipam.connectionId, away, signal)),
+        found,
+      )
+    }
+    if (policies.stuck !== 'ignore') {
+      const { stuckHours = 24 } = ipam.reconcile
+      await run.step('look at open work', () => keep(stuck.list(ipam.connectionId, stuckHours)), found)
+    }
+    return remarks
+  }
+
   /** Gives every difference its action, within the guard rails. */
-  async function plan({ run, ipam, begun }: Comparison, tally: Tally) {
+  async function plan({ run, ipam, begun }: Comparison, tally: Tally, remarks: string[]) {
     const made = await run.step('plan', () =>
       reconciliations.plan(
         { id: begun.id, epoch: run.epoch },
         {
           doubts: doubtsAbout(ipam.name, tally),
-          remarks: [],
+          remarks,
           most: releaseCap(ipam.reconcile, tally.ours),
         },
       ),
@@ -170,6 +218,8 @@ export function reconcile({ ipamOf, reconciliations, entries, lookAgain }: Recon
     )
   }
 }
+
+const found = (count: number) => (count === 0 ? 'nothing found' : `${count} found`)
 
 function plain({ network: _, ...entry }: Candidate['listed'] & { network?: unknown }): Candidate['listed'] {
   return entry

@@ -27,6 +27,7 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     if (payload.marker !== undefined && payload.address !== undefined) {
       return releaseOrphan(run, { address: payload.address, marker: payload.marker })
     }
+    if (payload.stray && payload.address !== undefined) return takeOffStray(run, payload.address)
     if (assignment === undefined || assignment.state === 'released') return done()
     if (payload.keep) return leaveServer(run, assignment)
     if (isEntitled(assignment.state)) return superseded()
@@ -48,6 +49,17 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
   /** The service has moved, and its address goes with it: it must not be at two places. */
   async function leaveServer(run: Run, { address }: ClaimedAssignment): Promise<Outcome> {
     if (address !== undefined) await takeOffGuest(run, address)
+    return done()
+  }
+
+  /** A guest has an address that its service does not have, as reconciliation found it twice. */
+  async function takeOffStray(run: Run, address: Address): Promise<Outcome> {
+    const assigned = await run.step(
+      'find',
+      () => reservations.liveAt(address, run.service?.id),
+      found => (found ? 'assigned by now' : 'nothing'),
+    )
+    if (assigned === undefined) await takeOffGuest(run, address)
     return done()
   }
 

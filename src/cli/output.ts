@@ -1,6 +1,13 @@
+import { once } from 'node:events'
+
 /** Prints a line on standard output. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`)
+}
+
+/** Writes a piece of something long, and waits where the reader is slower. */
+export async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
 
 /** Prints a value as JSON. */

@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
 import { nothingCounted, type Tally } from '../domain/doubts.ts'
-import type { Difference } from '../domain/findings.ts'
+import type { Difference, FindingClass } from '../domain/findings.ts'
 import { createPlanHash, type HashedFinding } from '../domain/plan-hash.ts'
 import { type FindingAction, type Policies, takingActions } from '../domain/reconcile-settings.ts'
 import { type Db, Prisma, type Queryable } from './client.ts'
@@ -24,6 +24,8 @@ export interface Begun {
   after: Address | undefined
   tally: Tally
   policies: Policies
+  /** How many addresses there are to compare, as far as can be told. */
+  total: number
 }
 
 /** What a run does, in order: it compares the addresses, then looks at panels and operations, then plans. */
@@ -40,6 +42,14 @@ export interface Checkpoint {
   phase: Phase
   after: Address | undefined
   tally: Tally
+}
+
+/** What a reviewer says about a finding, or about all at an address, or of a class. */
+export interface Decision {
+  finding?: string | undefined
+  address?: Address | undefined
+  class?: FindingClass | undefined
+  decision: 'accept' | 'ignore'
 }
 
 export type Reconciliations = ReturnType<typeof createReconciliations>
@@ -63,7 +73,7 @@ export function createReconciliations(db: Db) {
       const [open] = await db.$queryRaw<(Omit<Begun, 'after' | 'resumed'> & { after: Address | null })[]>`
         update reconciliation set epoch = ${epoch}::int, remark = null
         where operation_id = ${operation.id}::uuid and state = 'running' and epoch < ${epoch}::int
-        returning id, created_at as at, last_address as after, tally, policies,
+        returning id, created_at as at, last_address as after, tally, policies, total,
           case when tally ->> 'phase' = 'elsewhere' then 'elsewhere' else 'addresses' end as phase`
       if (open) {
         const tally = { ...nothingCounted, ...open.tally }
@@ -78,6 +88,7 @@ export function createReconciliations(db: Db) {
           select id, compared from reconciliation
           where connection_id = ${connectionId}::uuid and state in ('planned', 'applied') order by id desc limit 1) p on true`
       const policies = options.policies(before?.first ?? true)
+      const total = Math.max(options.total, before?.compared ?? 0)
       const id = newId()
       // A run whose operation was given up left its row open.
       await db.$executeRaw`
@@ -90,7 +101,7 @@ export function createReconciliations(db: Db) {
           operationId: operation.id,
           epoch,
           state: 'running',
-          total: Math.max(options.total, before?.compared ?? 0),
+          total,
           previousId: before?.id ?? null,
           policies,
         },
@@ -103,6 +114,7 @@ export function createReconciliations(db: Db) {
         after: undefined,
         tally: nothingCounted,
         policies,
+        total,
       }
     },
 
@@ -126,7 +138,7 @@ export function createReconciliations(db: Db) {
       const [row] = await db.$queryRaw<{ written: number }[]>`
         with mine as (
           update reconciliation
-          set last_address = ${after ?? null}::inet, compared = ${tally.compared}::int,
+          set last_address = coalesce(${after ?? null}::inet, last_address), compared = ${tally.compared}::int,
             total = greatest(total, ${tally.compared}::int), tally = ${JSON.stringify({ ...tally, phase })}::jsonb
           where id = ${key.id}::uuid and epoch = ${key.epoch}::int and state = 'running'
           returning id, previous_id),
@@ -188,6 +200,11 @@ export function createReconciliations(db: Db) {
           where r.id = ${key.id}::uuid and r.epoch = ${key.epoch}::int and f.action = any (${takingActions}::text[])
             and f.decision = 'accept'
           order by f.address, f.id offset ${doubts.length > 0 ? 0 : most}::int)`
+      await db.$executeRaw`
+        update finding f set action = 'report', note = 'was ignored when the plan was made'
+        from reconciliation r
+        where r.id = ${key.id}::uuid and r.epoch = ${key.epoch}::int and f.reconciliation_id = r.id
+          and f.action = any (${takingActions}::text[]) and f.decision = 'ignore'`
       const { hash, findings } = await sumUp(db, key.id)
       const said = [...doubts.map(doubt => `${doubt}: no address is given back`), ...remarks].join('; ')
       const written = await db.$executeRaw`
@@ -200,7 +217,27 @@ export function createReconciliations(db: Db) {
       return written === 1 ? { hash, findings } : undefined
     },
 
-    sumUp: (tx: Queryable, id: string) => sumUp(tx, id),
+    /**
+     * Writes down what a reviewer says about findings of an open plan, which has another hash then.
+     * @returns undefined where the plan is not open any more; else which findings do not exist
+     */
+    async review(tx: Queryable, id: string, decisions: Decision[]): Promise<string[] | undefined> {
+      const [open] = await tx.$queryRaw<{ id: string }[]>`
+        select id from reconciliation where id = ${id}::uuid and state = 'planned' for update`
+      if (open === undefined) return undefined
+      const unknown: string[] = []
+      for (const { finding, address, class: kind, decision } of decisions) {
+        const changed = await tx.$executeRaw`
+          update finding set decision = ${decision}
+          where reconciliation_id = ${id}::uuid and (${finding ?? null}::uuid is null or id = ${finding ?? null}::uuid)
+            and (${address ?? null}::inet is null or address = ${address ?? null}::inet)
+            and (${kind ?? null}::text is null or class = ${kind ?? null})`
+        if (changed === 0) unknown.push(finding ?? [kind, address].filter(Boolean).join(' '))
+      }
+      const { hash } = await sumUp(tx, id)
+      await tx.$executeRaw`update reconciliation set hash = ${hash} where id = ${id}::uuid`
+      return unknown
+    },
   }
 }
 

@@ -11,7 +11,7 @@ import type { Space } from '../ipam/builtin/store.ts'
 import type { IpamConnections } from '../ipam/connections.ts'
 import type { ServerPanels } from '../panels/servers.ts'
 import type { Announcer } from '../queue/announcer.ts'
-import type { LookAgain } from '../reconciliation/look-again.ts'
+import type { Recheck } from '../reconciliation/recheck.ts'
 import { addressDesk } from './addresses.ts'
 import { billingDesk } from './billings.ts'
 import { confirmationDesk } from './confirmations.ts'
@@ -42,7 +42,7 @@ export function createDesk(options: {
   panels: ServerPanels
   pools: PoolBooks
   reconciliations: Reconciliations
-  lookAgain: LookAgain
+  recheck: Recheck
   deliveries: Deliveries
   billings: BillingCores
   imports: Imports

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { eventTypes } from '../domain/events.ts'
+import { findingClasses } from '../domain/findings.ts'
 import { assignmentStates, operationKinds, operationStates } from '../domain/states.ts'
 
 /** What lists can be narrowed to, the same for the API and the command line. Everything comes as text. */
@@ -44,6 +45,15 @@ export const eventFilters = {
   id: z.string().max(200).optional(),
   type: z.enum(eventTypes).optional(),
   status: z.enum(['accepted', 'superseded']).optional(),
+}
+
+export const findingFilters = {
+  class: z.enum(findingClasses).optional(),
+  change: z
+    .enum(['new', 'still', 'gone'])
+    .optional()
+    .meta({ description: 'since the run before; `gone` are findings of that one' }),
+  decision: z.enum(['accept', 'ignore']).optional(),
 }
 
 export const messageFilters = {

@@ -21,6 +21,8 @@ export interface OperationView {
   steps: { name: string; outcome: string; detail: string | null; ms: number; at: Date; attempt: number }[]
   cause: string
   createdAt: Date
+  /** How far a comparison is: of how many addresses how many are compared. */
+  progress: { compared: number; total: number } | null
   startedAt: Date | null
   endedAt: Date | null
 }
@@ -61,6 +63,9 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
   const select = (where: Prisma.Sql, take: number) => db.$queryRaw<Row[]>`
     select o.id, o.kind, o.state, o.service_id as service, coalesce(host(a.address), o.payload ->> 'address') as address,
       a.slot, c.name as connection, o.attempts, o.error_code as code, o.error_message as message, o.cause,
+      case when o.kind = 'reconcile' then (
+        select jsonb_build_object('compared', r.compared, 'total', r.total) from reconciliation r
+        where r.operation_id = o.id order by r.id desc limit 1) end as progress,
       o.created_at as "createdAt", o.started_at as "startedAt", o.ended_at as "endedAt"
     from operation o left join assignment a on a.id = o.assignment_id
     left join connection c on c.id = coalesce(o.connection_id, a.connection_id)

@@ -1,14 +1,15 @@
 import stringify from 'safe-stable-stringify'
-import { type Db, Prisma } from '../db/client.ts'
+import { type Db, Prisma, type Transaction } from '../db/client.ts'
 import { newId } from '../db/ids.ts'
-import type { Reconciliations } from '../db/reconciliations.ts'
-import type { RecordDifference, TheirEntry } from '../domain/findings.ts'
-import type { FindingAction } from '../domain/reconcile-settings.ts'
+import type { Announcement } from '../db/operations.ts'
+import type { Decision, Reconciliations } from '../db/reconciliations.ts'
+import type { StuckOperation } from '../db/stuck.ts'
+import type { Difference, TheirEntry } from '../domain/findings.ts'
 import type { OperationKind } from '../domain/states.ts'
 import { IpbridgeError } from '../errors.ts'
 import type { IpamConnections } from '../ipam/connections.ts'
 import type { Announcer } from '../queue/announcer.ts'
-import type { LookAgain } from '../reconciliation/look-again.ts'
+import type { Recheck } from '../reconciliation/recheck.ts'
 import { type Actor, audit } from './actor.ts'
 import { findingsToApply, type StoredFinding } from './findings.ts'
 import { type PlanView, readPlans } from './reconciliations.ts'
@@ -25,9 +26,9 @@ export function planDesk(options: {
   reconciliations: Reconciliations
   ipams: IpamConnections
   announcer: Announcer
-  lookAgain: LookAgain
+  recheck: Recheck
 }) {
-  const { db, ipams, announcer, lookAgain } = options
+  const { db, reconciliations, ipams, announcer, recheck } = options
 
   /** The plan, if it is its connection's newest and still open. @param which its id or its hash */
   async function current(which: string): Promise<PlanView & { connectionId: string }> {
@@ -48,19 +49,34 @@ export function planDesk(options: {
     findings: StoredFinding[],
     signal: AbortSignal,
   ): Promise<StoredFinding | undefined> {
-    const ipam = await ipams.byId(connectionId)
-    const candidates = findings.map(({ address, theirs }) => ({
-      address: address ?? '',
-      listed: (theirs as TheirEntry | null) ?? undefined,
-    }))
-    const looks = await lookAgain(ipam, candidates, new Date(0), signal)
+    const now = await recheck(await ipams.byId(connectionId), findings, signal)
     return findings.find((finding, index) => {
-      const now = looks[index]?.difference
-      return now === undefined || describe(now) !== describe(finding as unknown as RecordDifference)
+      const difference = now[index]
+      return difference === undefined || describe(difference) !== describe(finding)
     })
   }
 
   return {
+    /**
+     * Says about findings of the newest plan whether they shall be applied. What is ignored stays so in later plans
+     * until it changes. The plan has another hash afterwards: it is another plan.
+     * @param which the plan's id or its hash
+     * @throws plan_stale where it is not the newest, or not open; invalid_request for findings that it does not have
+     */
+    async review(actor: Actor, which: string, decisions: Decision[], reason?: string): Promise<string> {
+      const plan = await current(which)
+      await db.$transaction(async tx => {
+        const unknown = await reconciliations.review(tx, plan.id, decisions)
+        if (unknown === undefined) throw stale(plan, 'it was applied just now')
+        if (unknown.length > 0) {
+          throw new IpbridgeError('invalid_request', `the plan has no finding ${unknown.join(', ')}`)
+        }
+        const subject = `reconciliation:${plan.id}`
+        await audit(tx, actor, { action: 'reconciliation.review', subject, reason, change: { decisions } })
+      })
+      return plan.id
+    },
+
     /**
      * Applies a plan: every finding that wants something done becomes an ordinary operation.
      * @param which the plan's id or its hash
@@ -73,16 +89,19 @@ export function planDesk(options: {
       reason?: string,
     ): Promise<{ operations: string[] }> {
       const plan = await current(which)
-      const operations: (Planned & { finding: string })[] = []
+      const operations: Planned[] = []
+      const retried: Retried[] = []
       for await (const findings of findingsToApply(db, plan.id, chunk)) {
         signal.throwIfAborted()
         const other = await moved(plan.connectionId, findings, signal)
         if (other)
           throw stale(plan, `${other.class} ${other.address ?? other.service} has changed since it was made`)
         for (const finding of findings) {
-          operations.push({ ...operationFor(finding, plan.connectionId), finding: finding.id })
+          if (finding.action !== 'retry') operations.push(operationFor(finding, plan.connectionId))
+          else retried.push({ finding: finding.id, id: (finding.ours as StuckOperation).operation })
         }
       }
+      const announcements: Announcement[] = operations.map(({ id, kind, epoch }) => ({ id, kind, epoch }))
       await db.$transaction(async tx => {
         const claimed = await tx.$executeRaw`
           update reconciliation set state = 'applied', applied_at = now()
@@ -99,7 +118,8 @@ export function planDesk(options: {
             update finding f set operation_id = i.id
             from jsonb_to_recordset(${items}::jsonb) as i (id uuid, finding uuid) where f.id = i.finding`
         }
-        const change = { hash: plan.hash, operations: operations.length }
+        announcements.push(...(await retry(tx, retried)))
+        const change = { hash: plan.hash, operations: operations.length + retried.length }
         await audit(tx, actor, {
           action: 'reconciliation.apply',
           subject: `reconciliation:${plan.id}`,
@@ -107,21 +127,44 @@ export function planDesk(options: {
           change,
         })
       })
-      for (let start = 0; start < operations.length; start += chunk) {
-        await announcer.announce(operations.slice(start, start + chunk))
+      for (const { id, kind, epoch } of announcements.slice(operations.length)) {
+        await announcer.forget(kind, id, epoch)
       }
-      return { operations: operations.map(operation => operation.id) }
+      for (let start = 0; start < announcements.length; start += chunk) {
+        await announcer.announce(announcements.slice(start, start + chunk))
+      }
+      return { operations: announcements.map(({ id }) => id) }
     },
   }
 }
 
 /** What a finding says, without what is ours to add. */
-function describe({ class: kind, ours, theirs }: RecordDifference): string {
+function describe({ class: kind, ours, theirs }: Pick<Difference, 'class' | 'ours' | 'theirs'>): string {
   return stringify({ kind, ours, theirs }) ?? ''
+}
+
+/** Runs failed operations again, from the step where they stopped. */
+async function retry(tx: Transaction, retried: Retried[]): Promise<Announcement[]> {
+  const input = JSON.stringify(retried)
+  await tx.$executeRaw`
+    update finding f set operation_id = i.id
+    from jsonb_to_recordset(${input}::jsonb) as i (id uuid, finding uuid) where f.id = i.finding`
+  return tx.$queryRaw<Announcement[]>`
+    update operation o set state = 'queued', attempts = 0, ended_at = null, error_code = null, error_message = null,
+      announce_at = now() + interval '5 seconds', announcements = 0
+    from jsonb_to_recordset(${input}::jsonb) as i (id uuid)
+    where o.id = i.id and o.state = 'failed' returning o.id, o.kind, o.epoch`
+}
+
+/** A finding whose operation is tried again. */
+interface Retried {
+  finding: string
+  id: string
 }
 
 interface Planned {
   id: string
+  finding: string
   epoch: 0
   kind: OperationKind
   cause: string
@@ -136,8 +179,10 @@ interface Planned {
 function operationFor(finding: StoredFinding, connection: string): Planned {
   const { address, service, assignment } = finding
   const theirs = finding.theirs as TheirEntry | null
-  const common = { id: newId(), epoch: 0 as const, cause: `finding:${finding.id}` }
-  switch (finding.action as Exclude<FindingAction, 'report'>) {
+  const common = { id: newId(), finding: finding.id, epoch: 0 as const, cause: `finding:${finding.id}` }
+  switch (finding.action) {
+    case 'unassign':
+      return { ...common, kind: 'release', service, payload: { address, stray: true } }
     case 'release':
       return { ...common, kind: 'release', connection, payload: { address, marker: theirs?.marker } }
     case 'import':

@@ -35,40 +35,44 @@ export function reportDesk({ db }: { db: Db }) {
     return plan
   }
 
-  /** All findings of a plan, then those that are gone since the run before. */
-  async function* everyFinding(id: string): AsyncGenerator<FindingView[]> {
-    for (const change of [undefined, 'gone'] as const) {
-      for (let cursor: string | undefined; ; ) {
-        const { items, next } = await readFindings(db, id, { limit: pageSize, cursor, change })
-        if (items.length > 0) yield items
-        if (next === null) break
-        cursor = next
-      }
+  /** All findings of a plan, or those that are gone since the run before. */
+  async function* allFindings(id: string, change: 'gone' | undefined): AsyncGenerator<FindingView[]> {
+    for (let cursor: string | undefined; ; ) {
+      const { items, next } = await readFindings(db, id, { limit: pageSize, cursor, change })
+      if (items.length > 0) yield items
+      if (next === null) return
+      cursor = next
     }
   }
 
   async function* asCsv(plan: PlanView): AsyncGenerator<string> {
     yield csvOf([[...csvColumns]])
-    for await (const findings of everyFinding(plan.id)) {
-      yield csvOf(
-        findings.map(finding => csvColumns.map(column => finding[column])),
-        // What a panel holds may look like a formula to a spreadsheet.
-        { cast: { object: value => JSON.stringify(value) }, escape_formulas: true },
-      )
+    for (const change of [undefined, 'gone'] as const) {
+      for await (const findings of allFindings(plan.id, change)) {
+        yield csvOf(
+          findings.map(finding => csvColumns.map(column => finding[column])),
+          // What a panel holds may look like a formula to a spreadsheet.
+          { cast: { object: value => JSON.stringify(value) }, escape_formulas: true },
+        )
+      }
     }
   }
 
   async function* asJson(plan: PlanView): AsyncGenerator<string> {
     const head = JSON.stringify(plan)
-    yield `${head.slice(0, -1)},"findings":[`
-    let isFirst = true
-    for await (const findings of everyFinding(plan.id)) {
-      for (const finding of findings) {
-        yield `${isFirst ? '\n' : ',\n'}${JSON.stringify(finding)}`
-        isFirst = false
+    yield head.slice(0, -1)
+    for (const [name, change] of [
+      ['findings', undefined],
+      ['gone', 'gone'],
+    ] as const) {
+      let separator = `,"${name}":[\n`
+      for await (const findings of allFindings(plan.id, change)) {
+        yield separator + findings.map(finding => JSON.stringify(finding)).join(',\n')
+        separator = ',\n'
       }
+      yield separator === ',\n' ? ']' : `${separator}]`
     }
-    yield '\n]}\n'
+    yield '}\n'
   }
 
   return {

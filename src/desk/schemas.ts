@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { AddressError, canonicalAddress } from '../domain/address.ts'
 import { messageTypes } from '../domain/delivery.ts'
+import { findingClasses } from '../domain/findings.ts'
 import { guarded } from '../domain/guarded.ts'
 import { HostnameError, normalizeHostname } from '../domain/hostname.ts'
+import { reconcileSettings } from '../domain/reconcile-settings.ts'
 import { roles } from './actor.ts'
 
 /** What operators may enter, checked the same way for the API and the command line. */
@@ -41,7 +43,10 @@ export const connectionInput = z.strictObject({
     .meta({ description: 'addresses are unique within it; default: default' }),
   maxConcurrent: z.int().min(1).max(1000).optional().meta({ description: 'the most requests at once' }),
   tls: settings.optional().meta({ description: 'whom to trust: `ca`, `fingerprint`, `verify`' }),
-  options: settings.optional(),
+  options: z
+    .looseObject({ reconcile: reconcileSettings.optional() })
+    .optional()
+    .meta({ description: 'of the driver; `reconcile`: what reconciliation does about what differs' }),
 })
 export type ConnectionInput = z.output<typeof connectionInput>
 
@@ -200,6 +205,18 @@ export const serviceInput = z.strictObject({
   addresses: z.array(address).max(256).default([]),
 })
 export type ServiceInput = z.output<typeof serviceInput>
+
+/** What a reviewer says about findings of a plan. */
+export const decisionInput = z
+  .strictObject({
+    finding: z.uuid().optional(),
+    address: address.optional(),
+    class: z.enum(findingClasses).optional(),
+    decision: z.enum(['accept', 'ignore']),
+  })
+  .refine(({ finding, address, class: kind }) => finding ?? address ?? kind, {
+    error: 'give one of `finding`, `address` and `class`',
+  })
 
 export const ptrChange = z.strictObject({
   ptr: hostname.nullable().meta({ description: 'null removes the PTR', example: 'server1.example.net' }),

@@ -134,8 +134,10 @@ export function actionFor(
   if (policy === 'report' || policy === 'ignore') return 'report'
   switch (difference.class) {
     case 'missing':
-    case 'unconfigured':
       return 'allocate'
+    case 'unconfigured':
+      // A guest that is gone is not made again.
+      return (difference.theirs as { guest: string | null }).guest === null ? 'report' : 'allocate'
     case 'orphan':
       return 'release'
     case 'ptr':
@@ -147,7 +149,7 @@ export function actionFor(
     case 'owner':
       return isClaimable(difference as Difference<OurEntry, TheirEntry>, can) ? 'adopt' : 'report'
     case 'stuck':
-      return 'retry'
+      return (difference.ours as { state: string }).state === 'failed' ? 'retry' : 'report'
     case 'stray':
       return difference.serviceId === undefined ? 'report' : 'unassign'
     case 'unknown':

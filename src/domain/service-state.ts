@@ -61,6 +61,8 @@ export interface OperationPayload {
   marker?: string
   /** For `release` of a service that has moved: the server that the address leaves, and the guest there. */
   leaves?: { server: string; guest?: string }
+  /** For `release` of an address that its service does not have: it is taken off the guest, and no more. */
+  stray?: boolean
   /** For `allocate`: the record is there already, and is made ours. */
   adopt?: boolean
   /** The address stays with the service, and is only taken off the server that it leaves. */

@@ -16,6 +16,8 @@ export interface Run extends Claimed {
     work: (signal: AbortSignal) => Promise<T>,
     outcome?: (result: T) => string,
   ): Promise<T>
+  /** Tells how far a long run is; shown on its job in the queue. Never waits, never fails. */
+  progress(done: number, total: number): void
 }
 
 export type Processor = (run: Run) => Promise<Outcome>

@@ -15,9 +15,12 @@ export type Ran =
   | { result: 'retry'; delayMs: number; message: string }
   | { result: 'failed'; message: string }
 
+/** Hears how far a long run is. */
+export type OnProgress = (progress: { done: number; total: number }) => void
+
 /** Runs operations: claims, guards, times and settles what the processors do. */
 export interface Runner {
-  run(operation: string, signal?: AbortSignal): Promise<Ran>
+  run(operation: string, signal?: AbortSignal, onProgress?: OnProgress): Promise<Ran>
   /** How many operations are being worked on. */
   readonly active: number
   /** Aborts everything that runs; what it held goes back to the queue. */
@@ -85,7 +88,7 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
 
-  async function run(id: string, signal?: AbortSignal): Promise<Ran> {
+  async function run(id: string, signal?: AbortSignal, onProgress?: OnProgress): Promise<Ran> {
     const asked = clock.monotonic()
     const claimed = stopping ? undefined : await operations.claim(id)
     if (claimed === undefined) return { result: 'not claimed' }
@@ -95,7 +98,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const steps: StepEntry[] = []
     try {
       const signals = signal ? AbortSignal.any([signal, guard.abort.signal]) : guard.abort.signal
-      const outcome = await attempt(createRun(claimed, guard, signals, steps), steps)
+      const outcome = await attempt(createRun(claimed, guard, signals, steps, onProgress), steps)
       return await settle(claimed, outcome, steps)
     } finally {
       guards.delete(guard)
@@ -146,10 +149,17 @@ export function createRunner(options: RunnerOptions): Runner {
       : { result: 'settled', state: outcome.state }
   }
 
-  function createRun(claimed: Claimed, guard: Guard, signal: AbortSignal, steps: StepEntry[]): Run {
+  function createRun(
+    claimed: Claimed,
+    guard: Guard,
+    signal: AbortSignal,
+    steps: StepEntry[],
+    onProgress?: OnProgress,
+  ): Run {
     return {
       ...claimed,
       signal,
+      progress: (done, total) => onProgress?.({ done, total }),
       async step(name, work, outcome = () => 'done') {
         if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(claimed.id))
         signal.throwIfAborted()

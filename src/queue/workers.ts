@@ -4,7 +4,7 @@ import type { OperationKind } from '../domain/states.ts'
 import type { Log } from '../log.ts'
 import type { QueueBackend } from './backend.ts'
 import { operationOfJob } from './names.ts'
-import type { Ran, Runner } from './runner.ts'
+import type { OnProgress, Ran, Runner } from './runner.ts'
 
 /** Carries to BullMQ when the next try is due. */
 class RetryLater extends Error {
@@ -52,7 +52,11 @@ export function startWorkers(options: WorkersOptions): Worker[] {
     if (chore) return chore()
     const operation = operationOfJob(job.data)
     if (operation === undefined) throw new UnrecoverableError('this job is not an operation of ipbridge')
-    return report(await runner.run(operation, signal))
+    const onProgress: OnProgress = progress => {
+      // A job that is gone from the queue has nobody who looks at it.
+      job.updateProgress(progress).catch(() => undefined)
+    }
+    return report(await runner.run(operation, signal, onProgress))
   }
 
   return kinds.map(kind => {

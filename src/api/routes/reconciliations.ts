@@ -1,16 +1,19 @@
+import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { paging } from '../../desk/filters.ts'
+import { findingFilters, paging } from '../../desk/filters.ts'
+import { reportFormats } from '../../desk/reports.ts'
+import { decisionInput } from '../../desk/schemas.ts'
 import { IpbridgeError } from '../../errors.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { operation } from '../shapes/ledger.ts'
-import { plan, planWithFindings } from '../shapes/plans.ts'
+import { finding, plan, planWithFindings } from '../shapes/plans.ts'
 import { identified, withReason } from '../validation.ts'
 
 /** How long it may take to look whether a plan still fits the world. */
-const applyMs = 60_000
+const applyMs = 300_000
 
 const filters = { connection: z.string().max(63).optional() }
 
@@ -41,6 +44,61 @@ export const reconciliationRoutes: Routes =
         },
       },
       ({ params }) => desk.reconciliations.show(params.id),
+    )
+
+    app.get(
+      '/reconciliations/:id/findings',
+      {
+        ...may('reconciliations.read'),
+        schema: {
+          ...described('reconciliations', 'listFindings', 'Lists the findings of a run by address'),
+          params: identified,
+          querystring: z.object({ ...paging, ...findingFilters }),
+          response: { 200: pageOf(finding) },
+        },
+      },
+      ({ params, query }) => desk.reconciliations.findings(params.id, query),
+    )
+
+    app.get(
+      '/reconciliations/:id/export',
+      {
+        ...may('reconciliations.read'),
+        schema: {
+          ...described('reconciliations', 'exportReconciliation', 'Gives a whole report as a file'),
+          params: identified,
+          querystring: z.object({ format: z.enum(reportFormats).default('json') }),
+          response: { 200: z.unknown() },
+        },
+      },
+      async ({ params: { id }, query: { format } }, reply) => {
+        const report = await desk.reconciliations.report(id, format)
+        const type =
+          format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/json; charset=utf-8'
+        return reply
+          .type(type)
+          .header('content-disposition', `attachment; filename="reconciliation-${id}.${format}"`)
+          .send(Readable.from(report, { objectMode: false }))
+      },
+    )
+
+    app.patch(
+      '/reconciliations/:id',
+      {
+        ...may('reconciliations.run'),
+        schema: {
+          ...described(
+            'reconciliations',
+            'reviewReconciliation',
+            'Says which findings of a plan shall be applied',
+          ),
+          params: identified,
+          body: z.strictObject({ decisions: z.array(decisionInput).min(1).max(1_000), ...withReason }),
+          response: { 200: planWithFindings },
+        },
+      },
+      async ({ params: { id }, body: { decisions, reason }, caller }) =>
+        desk.reconciliations.show(await desk.reconciliations.review(caller, id, decisions, reason)),
     )
 
     app.post(

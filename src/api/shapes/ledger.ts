@@ -63,6 +63,7 @@ export const operation = z
     error: fault.nullable(),
     steps: z.array(step),
     cause: text,
+    progress: z.object({ compared: z.int(), total: z.int() }).nullable(),
     createdAt: time,
     startedAt: maybeTime,
     endedAt: maybeTime,

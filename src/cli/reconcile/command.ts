@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
-import type { FindingView } from '../desk/findings.ts'
-import type { Standing } from '../desk/operations.ts'
-import type { PlanWithFindings } from '../desk/reconciliations.ts'
-import { IpbridgeError } from '../errors.ts'
-import { untilAtRest } from './at-rest.ts'
-import { exitCodes } from './failure.ts'
-import { say, sayJson, shown, tableOf } from './output.ts'
-import { type Session, withApp } from './session.ts'
+import type { Standing } from '../../desk/operations.ts'
+import type { PlanWithFindings } from '../../desk/reconciliations.ts'
+import { IpbridgeError } from '../../errors.ts'
+import { untilAtRest } from '../at-rest.ts'
+import { exitCodes } from '../failure.ts'
+import { say, sayJson, tableOf, write } from '../output.ts'
+import { type Session, withApp } from '../session.ts'
+import { tellPlan } from './plan-text.ts'
+import { showComparing } from './progress.ts'
+import { addExportCommand, addListCommand, addReviewCommand } from './review.ts'
 
 interface Options {
   connection?: string
@@ -18,12 +20,9 @@ interface Options {
 /** Comparing a million addresses takes minutes; whoever waits longer than this waits for something that hangs. */
 const patienceMs = 3_600_000
 
-/** More findings than a person reads; `--json` has them all. */
-const mostShown = 200
-
 /** `reconcile`: compares the ledger with the IPAMs, and applies what was reviewed. */
 export function addReconcileCommand(program: Command): void {
-  program
+  const reconcile = program
     .command('reconcile')
     .description(
       'compare the ledger with the IPAMs and print the plan; exits with 3 when there are differences',
@@ -42,6 +41,9 @@ Nothing is changed without --apply. When no worker takes the work up, it is done
         options.apply === undefined ? compare(session, options) : apply(session, options, options.apply),
       ),
     )
+  addListCommand(reconcile)
+  addReviewCommand(reconcile)
+  addExportCommand(reconcile)
 }
 
 async function compare(session: Session, { connection, reason, json }: Options): Promise<void> {
@@ -50,12 +52,13 @@ async function compare(session: Session, { connection, reason, json }: Options):
   const ids: string[] = []
   for (const name of names)
     ids.push(await app.desk.reconciliations.start(name, `operator:${actor.name}`, { actor, reason }))
-  const standings = await untilAtRest(session, ids, patienceMs)
+  const stopShowing = showComparing(session, ids)
+  const standings = await untilAtRest(session, ids, patienceMs).finally(stopShowing)
   const plans = await Promise.all(ids.map(id => app.desk.reconciliations.ofOperation(id)))
   const made = plans.filter(plan => plan !== undefined)
-  if (json) sayJson(connection === undefined ? { items: made, next: null } : (made[0] ?? null))
+  if (json) await writeReports(session, made, connection === undefined)
   else for (const plan of made) tellPlan(plan)
-  if (made.some(({ findings }) => findings.length > 0)) process.exitCode = exitCodes.differences
+  if (made.some(({ counts }) => Object.keys(counts).length > 0)) process.exitCode = exitCodes.differences
   if (made.some(({ state }) => state === 'stopped')) process.exitCode = exitCodes.failed
   for (const [index, name] of names.entries()) {
     refuseUnlessDone(
@@ -63,6 +66,17 @@ async function compare(session: Session, { connection, reason, json }: Options):
       standings.find(({ id }) => id === ids[index]),
     )
   }
+}
+
+/** Prints whole plans as JSON, piece by piece: `{items, next}` for all connections, else the one. */
+async function writeReports({ app }: Session, plans: PlanWithFindings[], asList: boolean): Promise<void> {
+  if (!asList && plans.length === 0) return sayJson(null)
+  if (asList) await write('{"items":[')
+  for (const [index, { id }] of plans.entries()) {
+    if (index > 0) await write(',')
+    for await (const piece of await app.desk.reconciliations.report(id, 'json')) await write(piece)
+  }
+  if (asList) await write('],"next":null}\n')
 }
 
 async function allConnections({ app }: Session): Promise<string[]> {
@@ -73,26 +87,6 @@ async function allConnections({ app }: Session): Promise<string[]> {
     if (page.next === null) return names
     cursor = page.next
   }
-}
-
-function tellPlan({ connection, hash, state, compared, remark, findings, counts }: PlanWithFindings): void {
-  const text = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
-  say(
-    `${connection}: ${compared} addresses compared, ${text.length === 0 ? 'no differences' : text.join(', ')}`,
-  )
-  if (remark !== null) say(`  ${shown(remark)}`)
-  if (findings.length === 0) return
-  const lines = tableOf<FindingView>(findings.slice(0, mostShown), {
-    FINDING: finding => finding.class,
-    ADDRESS: finding => finding.address,
-    SERVICE: finding => finding.service,
-    ACTION: finding => finding.action,
-    OURS: finding => finding.ours,
-    THEIRS: finding => finding.theirs,
-  })
-  for (const line of lines) say(`  ${line}`)
-  if (findings.length > mostShown) say(`  … and ${findings.length - mostShown} more: --json prints all`)
-  if (state === 'planned') say(`  to apply it: ipbridge reconcile --apply ${hash}`)
 }
 
 function refuseUnlessDone(connection: string, standing: Standing | undefined): void {
