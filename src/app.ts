@@ -52,6 +52,7 @@ import { keepSchedule, nightly } from './queue/scheduler.ts'
 import { startWorkers, stopWorkers } from './queue/workers.ts'
 import { createGuests } from './reconciliation/guests.ts'
 import { createLookAgain } from './reconciliation/look-again.ts'
+import { createNightly } from './reconciliation/nightly.ts'
 import { createRecheck } from './reconciliation/recheck.ts'
 
 export type App = Awaited<ReturnType<typeof createApp>>
@@ -176,17 +177,6 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     log,
   })
   const pace = options.dispatchMs === undefined ? {} : { intervalMs: options.dispatchMs }
-  const dispatcher = createDispatcher({
-    operations,
-    announcer,
-    log,
-    ...pace,
-    chores: [
-      keepSchedule({ queues, onLoss: operations.announceAgain }),
-      upkeep.sweep,
-      everyTenth(upkeep.checkLevels),
-    ],
-  })
 
   // What billing is told
   const deliveries = createDeliveries(db, vault)
@@ -212,14 +202,26 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     onSpace,
   })
 
-  /** The nightly reconciliation: one operation for each connection. */
-  async function reconcileAll(): Promise<{ operations: string[] }> {
-    const connections = await db.connection.findMany({ orderBy: { name: 'asc' } })
-    const cause = `schedule:${clock.now().toISOString().slice(0, 10)}`
-    return {
-      operations: await Promise.all(connections.map(({ name }) => desk.reconciliations.start(name, cause))),
-    }
-  }
+  const nights = createNightly({
+    db,
+    schedule: config.nightly,
+    start: desk.reconciliations.start,
+    clock,
+    log,
+  })
+  const dispatcher = createDispatcher({
+    operations,
+    announcer,
+    log,
+    ...pace,
+    chores: [
+      keepSchedule({ queues, schedule: config.nightly, onLoss: operations.announceAgain }),
+      upkeep.sweep,
+      everyTenth(upkeep.checkLevels),
+      everyTenth(nights.catchUp),
+      everyTenth(nights.watch),
+    ],
+  })
 
   /** Begins to work on the queues. @returns how to stop: in order, and in bounded time */
   function work({ only = operationKinds, concurrency = 300 }: WorkerOptions = {}): () => Promise<void> {
@@ -229,7 +231,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       kinds: only,
       concurrency,
       log,
-      scheduled: { [nightly]: reconcileAll },
+      scheduled: { [nightly]: nights.run },
     })
     workers.push(startEventWorker({ queues, intake, concurrency, log }))
     dispatcher.start()

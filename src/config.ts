@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { NightlySchedule } from './domain/night.ts'
 import { IpbridgeError } from './errors.ts'
 import { parseRedisUrl } from './queue/redis-url.ts'
 
@@ -16,6 +17,8 @@ export interface Config {
   host: string
   port: number
   logLevel: string
+  /** undefined: no nightly reconciliation */
+  nightly: Readonly<NightlySchedule> | undefined
 }
 
 const secretHelp = 'make one with: openssl rand -base64 32'
@@ -48,6 +51,14 @@ const environment = z.object({
     .string()
     .refine(text => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, 'takes a port number from 0 to 65535')
     .default('3000'),
+  IPBRIDGE_RECONCILE_AT: z
+    .string()
+    .refine(text => text === 'off' || timeOfDay.test(text), 'takes a time of day such as 03:00, or off')
+    .default('03:00'),
+  IPBRIDGE_RECONCILE_TZ: z
+    .string()
+    .refine(isTimeZone, 'takes the name of a time zone, such as Etc/UTC or Europe/Berlin')
+    .default('Etc/UTC'),
   LOG_LEVEL: z
     .enum(
       ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
@@ -55,6 +66,8 @@ const environment = z.object({
     )
     .default('info'),
 })
+
+const timeOfDay = /^([01]\d|2[0-3]):([0-5]\d)$/
 
 const secretVariables = new Set(['IPBRIDGE_SECRET', 'DATABASE_URL', 'REDIS_URL'])
 
@@ -88,6 +101,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     host: vars.HOST,
     port: Number(vars.PORT),
     logLevel: vars.LOG_LEVEL,
+    nightly: nightlyOf(vars.IPBRIDGE_RECONCILE_AT, vars.IPBRIDGE_RECONCILE_TZ),
   })
 }
 
@@ -110,6 +124,19 @@ const key = /^[A-Za-z0-9+/_-]{43}=?$/
 export function isSecret(text: string): boolean {
   const keys = partsOf(text)
   return keys.length > 0 && keys.every(part => key.test(part))
+}
+
+function nightlyOf(at: string, tz: string): Readonly<NightlySchedule> | undefined {
+  const [, hour, minute] = timeOfDay.exec(at) ?? []
+  return hour === undefined ? undefined : Object.freeze({ hour: Number(hour), minute: Number(minute), tz })
+}
+
+function isTimeZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }) !== undefined
+  } catch {
+    return false
+  }
 }
 
 function isPostgresUrl(text: string): boolean {

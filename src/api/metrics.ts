@@ -34,6 +34,9 @@ export function serveMetrics(app: FastifyInstance, { desk, queues, log }: Parts)
   const reconciled = gauge('reconciled_seconds_ago', 'Seconds since a comparison last finished', [
     'connection',
   ])
+  const overdue = gauge('reconcile_overdue', 'Whether no comparison has come to its end for two nights', [
+    'connection',
+  ])
   const jobs = gauge('queue_jobs', 'Jobs in a queue', ['queue', 'state'])
   const durations = new Histogram({
     name: 'ipbridge_http_request_duration_seconds',
@@ -51,7 +54,7 @@ export function serveMetrics(app: FastifyInstance, { desk, queues, log }: Parts)
 
   async function measureLedger(): Promise<void> {
     const measures = await desk.health.measures()
-    for (const each of [operations, events, poolAddresses, reconciled]) each.reset()
+    for (const each of [operations, events, poolAddresses, reconciled, overdue]) each.reset()
     for (const { kind, state, count } of measures.operations) operations.set({ kind, state }, count)
     for (const { status, count } of measures.events) events.set({ status }, count)
     for (const { name: pool, free, used, quarantined } of measures.pools) {
@@ -60,6 +63,7 @@ export function serveMetrics(app: FastifyInstance, { desk, queues, log }: Parts)
       poolAddresses.set({ pool, state: 'quarantined' }, quarantined)
     }
     for (const { connection, secondsAgo } of measures.reconciled) reconciled.set({ connection }, secondsAgo)
+    for (const connection of measures.overdue) overdue.set({ connection }, 1)
     oldestDue.set(measures.oldestDueSeconds)
     conflicts.set(measures.openConflicts)
   }

@@ -1,5 +1,6 @@
 import { type Db, sqlState } from '../db/client.ts'
 import { readMigrations } from '../db/migrate.ts'
+import { overdueSeconds } from '../domain/night.ts'
 import type { PoolDesk as PoolBooks, PoolFill } from '../ipam/builtin/pools.ts'
 
 /** Numbers about everything, and names of nobody. */
@@ -12,6 +13,8 @@ export interface Measures {
   openConflicts: number
   /** How long ago a comparison last came to its end, for connections that ever had one. */
   reconciled: { connection: string; secondsAgo: number }[]
+  /** Connections of which none has come to its end for two nights, as long as there are that old. */
+  overdue: string[]
 }
 
 const undefinedTable = '42P01'
@@ -27,7 +30,7 @@ export function healthDesk({ db, pools }: { db: Db; pools: PoolBooks }) {
     },
 
     async measures(): Promise<Measures> {
-      const [operations, events, oldest, conflicts, reconciled, fill] = await Promise.all([
+      const [operations, events, oldest, conflicts, reconciled, overdue, fill] = await Promise.all([
         db.$queryRaw<{ kind: string; state: string; count: bigint }[]>`
           select kind, state, count(*) as count from operation group by 1, 2`,
         db.$queryRaw<
@@ -39,6 +42,12 @@ export function healthDesk({ db, pools }: { db: Db; pools: PoolBooks }) {
           select c.name as connection, extract(epoch from now() - max(r.ended_at))::float8 as "secondsAgo"
           from reconciliation r join connection c on c.id = r.connection_id
           where r.state in ('planned', 'applied') group by c.name`,
+        db.$queryRaw<{ name: string }[]>`
+          select c.name from connection c
+          where c.created_at < now() - ${overdueSeconds}::int * interval '1 second' and not exists (
+            select from reconciliation r where r.connection_id = c.id and r.state in ('planned', 'applied')
+              and r.ended_at > now() - ${overdueSeconds}::int * interval '1 second')
+          order by c.name`,
         pools.fill(),
       ])
       return {
@@ -48,6 +57,7 @@ export function healthDesk({ db, pools }: { db: Db; pools: PoolBooks }) {
         pools: fill,
         openConflicts: conflicts,
         reconciled,
+        overdue: overdue.map(({ name }) => name),
       }
     },
   }

@@ -30,6 +30,7 @@ describe('The configuration', () => {
       host: '127.0.0.1',
       port: 3000,
       logLevel: 'info',
+      nightly: { hour: 3, minute: 0, tz: 'Etc/UTC' },
     })
   })
 
@@ -42,6 +43,8 @@ describe('The configuration', () => {
         HOST: '::',
         PORT: '8080',
         LOG_LEVEL: 'debug',
+        IPBRIDGE_RECONCILE_AT: '23:45',
+        IPBRIDGE_RECONCILE_TZ: 'Europe/Berlin',
         PATH: '/bin',
       }),
     ).toEqual({
@@ -52,7 +55,12 @@ describe('The configuration', () => {
       host: '::',
       port: 8080,
       logLevel: 'debug',
+      nightly: { hour: 23, minute: 45, tz: 'Europe/Berlin' },
     })
+  })
+
+  it('knows no night where reconciliation is off', () => {
+    expect(loadConfig({ IPBRIDGE_RECONCILE_AT: 'off' }).nightly).toBeUndefined()
   })
 
   it('takes an empty variable for one that is not set', () => {
@@ -94,6 +102,9 @@ describe('A bad variable is named, with what it got and what it takes:', () => {
     ['HOST', ' ', 'an address or host name to listen on, such as 127.0.0.1, :: or localhost'],
     ['LOG_LEVEL', 'loud', 'trace, debug, info, warn, error or silent'],
     ['LOG_LEVEL', 'INFO', 'trace, debug, info, warn, error or silent'],
+    ['IPBRIDGE_RECONCILE_AT', '24:00', 'a time of day such as 03:00, or off'],
+    ['IPBRIDGE_RECONCILE_AT', '3:00', 'a time of day such as 03:00, or off'],
+    ['IPBRIDGE_RECONCILE_TZ', 'Berlin', 'the name of a time zone, such as Etc/UTC or Europe/Berlin'],
     ['IPBRIDGE_DATA_DIR', 'a\0b', 'the path of a folder'],
   ])('%s=%j', (name, value, takes) => {
     expect(complaint({ [name]: value })).toBe(`${name} is ${JSON.stringify(value)}: it takes ${takes}`)

@@ -68,7 +68,7 @@ export const reconciliationRoutes: Routes =
           ...described('reconciliations', 'exportReconciliation', 'Gives a whole report as a file'),
           params: identified,
           querystring: z.object({ format: z.enum(reportFormats).default('json') }),
-          response: { 200: z.unknown() },
+          response: { 200: z.unknown().meta({ description: 'the report, as JSON or CSV' }) },
         },
       },
       async ({ params: { id }, query: { format } }, reply) => {

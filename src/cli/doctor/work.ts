@@ -10,7 +10,7 @@ const lateAfter = 60
 const stuckAfter = 600
 
 /** Whether the work is done: what is due, what failed, what waits, and when each IPAM was last compared. */
-export async function checkWork({ desk }: App): Promise<Check[]> {
+export async function checkWork({ desk, config }: App): Promise<Check[]> {
   const [measures, connections] = await Promise.all([
     desk.health.measures(),
     desk.connections.list({ limit: 1_000 }),
@@ -27,7 +27,15 @@ export async function checkWork({ desk }: App): Promise<Check[]> {
       ? ok('conflicts', 'none is open')
       : warning('conflicts', `${measures.openConflicts} are open`, 'see `ipbridge conflict list --open`'),
     ...checkPools(measures),
-    ...connections.items.map(connection => checkReconciled(connection, measures)),
+    ...(config.nightly === undefined
+      ? [
+          warning(
+            'reconciliation',
+            'none by night: IPBRIDGE_RECONCILE_AT is off',
+            'run `ipbridge reconcile` by yourself',
+          ),
+        ]
+      : connections.items.map(connection => checkReconciled(connection, measures))),
   ]
 }
 
