@@ -10,6 +10,9 @@ import { startTestApp } from './app.ts'
 /** What happens around a call of a driver: throw, wait, or change the world. */
 type Cue = (call: string, args: readonly unknown[]) => unknown
 
+/** Calls that give what they find one by one. */
+const listings = new Set(['list', 'guests'])
+
 const isCall = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === 'function'
 
 export type Stage = Awaited<ReturnType<typeof startStage>>
@@ -32,7 +35,7 @@ export async function startStage() {
       get(target, key) {
         const own = given()
         const value: unknown = Reflect.get(key in own ? own : target, key)
-        if (!isCall(value) || typeof key !== 'string' || key === 'list') return value
+        if (!isCall(value) || typeof key !== 'string' || listings.has(key)) return value
         return async (...args: unknown[]) => {
           calls.push(key)
           await cues.before(key, args)
