@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
+/** What all projects share. They do not extend what is below: each would set up its own PostgreSQL and Redis. */
+const common = { testTimeout: 30_000, hookTimeout: 60_000 }
+
 // What touches a queue runs twice: the two backends of BullMQ must be interchangeable.
 const onQueue = (backend: 'postgres' | 'redis') => ({
-  extends: true as const,
   test: {
+    ...common,
     name: `queue-${backend}`,
     include: ['test/integration/**/*.test.ts', 'test/stories/**/*.test.ts', 'test/crash/**/*.test.ts'],
     env: { IPBRIDGE_TEST_QUEUE: backend },
@@ -13,15 +16,13 @@ const onQueue = (backend: 'postgres' | 'redis') => ({
 export default defineConfig({
   test: {
     globalSetup: 'test/helpers/global-setup.ts',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     fileParallelism: true,
     maxWorkers: 3,
     reporters: ['default', './test/helpers/closing-line.ts'],
     projects: [
       {
-        extends: true,
         test: {
+          ...common,
           name: 'pure',
           include: [
             'test/unit/**/*.test.ts',

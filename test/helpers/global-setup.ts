@@ -20,11 +20,19 @@ declare module 'vitest' {
   }
 }
 
+const redisMissing = 'redis-server is not installed: the tests on the Redis queue are skipped'
+
 /**
  * Once for all tests: a PostgreSQL (TEST_DATABASE_URL, else the embedded one) with a migrated template
  * database, and a Redis where redis-server is installed.
  */
 export default async function setup(project: TestProject) {
+  const redis = await startRedis()
+  if (redis === undefined) {
+    if (process.env['CI'])
+      throw new Error('redis-server is not installed: CI must run the tests of both queues')
+    console.warn(redisMissing)
+  }
   const folder = await mkdtemp(join(tmpdir(), 'ipbridge-test-'))
   // Root lends PostgreSQL another user, who must be able to pass.
   await chmod(folder, 0o755)
@@ -33,12 +41,6 @@ export default async function setup(project: TestProject) {
   const url = given ?? embedded?.url ?? ''
   const templateDatabase = `ipbridge_template_${randomBytes(6).toString('hex')}`
   await makeTemplate(url, templateDatabase)
-  const redis = await startRedis()
-  if (redis === undefined) {
-    if (process.env['CI'])
-      throw new Error('redis-server is not installed: CI must run the tests of both queues')
-    console.warn('redis-server is not installed: the tests on the Redis queue are skipped')
-  }
   project.provide('postgresUrl', url)
   project.provide('templateDatabase', templateDatabase)
   project.provide('redisUrl', redis?.url)
@@ -47,6 +49,8 @@ export default async function setup(project: TestProject) {
     if (given) await query(url, `drop database if exists ${templateDatabase} with (force)`)
     await embedded?.release()
     await removeEmbeddedPostgres(folder)
+    // Said again, since the beginning has scrolled away.
+    if (redis === undefined) console.warn(redisMissing)
   }
 }
 
