@@ -35,8 +35,6 @@ export function messageOf(text: string): string {
 /** The rows of a list. @throws where it is none, or not whole: what is missing must never look like what is free */
 export function listOf(target: HttpTarget, answer: Json, what: string): Json[] {
   const { list, size } = answer
-  // A machine without IPv6 may have no list of such addresses.
-  if (list === undefined && answer['ipv6_enabled'] === false) return []
   if (!Array.isArray(list) || !list.every(isObject)) {
     throw noAnswer(target, `its answer about ${what} holds no list`, false)
   }

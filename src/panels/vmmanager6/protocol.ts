@@ -1,8 +1,11 @@
+import { type Address, familyOf } from '../../domain/address.ts'
+import { IpbridgeError } from '../../errors.ts'
 import { trustsAnybody } from '../../http/tls.ts'
 import type { PanelAddress, PanelService } from '../driver.ts'
 import { guestName } from '../guest-name.ts'
 import type { PanelProtocol } from '../protocol.ts'
 import { setupOf, withoutSetupSecrets } from '../setup.ts'
+import { type Json, listOf } from './answer.ts'
 import type { Vmmanager6 } from './client.ts'
 import { type HostRow, hostOf, type IpRow, ipOf, markOf, serviceOf } from './rows.ts'
 import type { Settings } from './settings.ts'
@@ -32,10 +35,23 @@ export function vmmanager6Protocol({ panel, tokens, tasks, settings }: Parts): P
     return rows.flatMap(row => hostOf(row, whom) ?? [])
   }
 
-  async function rows({ id }: HostRow, signal: AbortSignal): Promise<IpRow[]> {
+  const read = (row: Json) => ipOf(row, { noPtr: options.noPtr, whom })
+
+  async function rows({ id, addresses }: HostRow, signal: AbortSignal): Promise<IpRow[]> {
     const v4 = await panel.list(`/vm/v3/host/${id}/ipv4`, undefined, signal)
-    const v6 = await panel.list(`/vm/v3/host/${id}/ipv6`, undefined, signal)
-    return [...v4, ...v6].map(row => ipOf(row, { noPtr: options.noPtr, whom }))
+    const v6 = await panel.get(`/vm/v3/host/${id}/ipv6`, signal)
+    if (v6['list'] !== undefined) return [...v4, ...listOf(panel.target, v6, 'IPv6 addresses')].map(read)
+    // Some versions tell there only whether there is IPv6 at all: the machine itself shows which addresses.
+    const found = v4.map(read)
+    for (const address of addresses) if (familyOf(address) === 6) found.push(await rowOf(address, signal))
+    return found
+  }
+
+  async function rowOf(address: Address, signal: AbortSignal): Promise<IpRow> {
+    const listed = await panel.list('/vm/v3/ip', `ip_addr EQ '${address}'`, signal)
+    const row = listed.map(read).find(one => one.address === address)
+    if (row) return row
+    throw new IpbridgeError('panel_unavailable', `${whom}: a guest shows ${address}, but no list does`)
   }
 
   const named = (address: string) => ({ ip_addr: { ...options.address, name: address } })

@@ -11,7 +11,7 @@ export interface HostRow {
   addresses: Address[]
 }
 
-/** An address in a machine's list. */
+/** An address of a machine. */
 export interface IpRow extends PanelRow {
   id: string
 }

@@ -1,4 +1,5 @@
 import { familyOf } from '../coremanager/addresses.ts'
+import type { Behaviour } from './behaviour.ts'
 import { type Books, hostRow, ipRow } from './books.ts'
 import { invalid, notFound } from './refusal.ts'
 import type { Tasks } from './tasks.ts'
@@ -14,6 +15,7 @@ export interface Request {
 }
 
 export interface Panel {
+  behaviour: Pick<Behaviour, 'listsIpv6'>
   books: Books
   tasks: Tasks
 }
@@ -27,7 +29,7 @@ const list = (rows: Json[]) => ({ last_notify: 1, list: rows, size: rows.length 
  * The functions of VMmanager 6 that are simulated (the fact sheet, 5.5), after sign-in.
  * @throws Refused
  */
-export function answer({ books, tasks }: Panel, request: Request, spoiled: Spoiled): Json {
+export function answer({ behaviour, books, tasks }: Panel, request: Request, spoiled: Spoiled): Json {
   const { method, path, where, body } = request
   const [, resource, id = '', part = ''] = /^\/vm\/v3\/(\w+)(?:\/(\d+))?(?:\/(\w+))?$/.exec(path) ?? []
   const number = Number(id)
@@ -93,9 +95,14 @@ export function answer({ books, tasks }: Panel, request: Request, spoiled: Spoil
     case 'GET host/id/ipv4':
     case 'GET host/id/ipv6': {
       const host = books.host(number)
+      if (part === 'ipv6' && !behaviour.listsIpv6) return { ipv6_enabled: true, ipv6_prefix: 64 }
       const ips = host.ips.filter(ip => `ipv${familyOf(ip.key)}` === part)
       return list(ips.map(ip => ipRow(host, ip)).filter(wanted))
     }
+    case 'GET ip':
+      return list(
+        [...books.hosts.values()].flatMap(host => host.ips.map(ip => ipRow(host, ip))).filter(wanted),
+      )
     case 'POST host/id/ip':
       return addIp()
     case 'DELETE ip/id': {

@@ -70,7 +70,7 @@ export async function startVmmanager6(options: Vmmanager6Options = {}) {
       },
     },
   }
-  const server = await serve({ ...options, panel: { books, tasks }, tokens, faults, control })
+  const server = await serve({ ...options, panel: { behaviour, books, tasks }, tokens, faults, control })
   return {
     ...control,
     /** The panel's address, as a server wants it. */

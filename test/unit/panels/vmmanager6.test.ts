@@ -126,6 +126,19 @@ describe('Whoever waits for VMmanager 6', () => {
 })
 
 describe('What VMmanager 6 answers', () => {
+  it('may leave a list of IPv6 addresses out: then they are found one by one', async () => {
+    panel.panel.behave({ listsIpv6: false })
+    const service = panelService({ guest: panel.books.add('by-hand') })
+    const six = '2001:db8:0:1::10'
+    await driver().configure(service, panelAddress(), signal)
+    await driver().configure(service, panelAddress(six), signal)
+    await driver().setPtr?.(service, six, 'six.example.net', signal)
+    expect(await driver().addresses(service, signal)).toEqual(['192.0.2.10', six])
+    expect(panel.books.look('1')?.addresses[1]).toEqual({ ip: six, ptr: 'six.example.net' })
+    await driver().unassign(service, six, signal)
+    expect(panel.books.look('1')?.addresses).toMatchObject([{ ip: '192.0.2.10' }])
+  })
+
   it('may be that a token has ended: then it signs in once more', async () => {
     const guest = panel.books.add('by-hand')
     panel.faults.add({ what: 'tokens-end', on: 'change', times: 1 })
