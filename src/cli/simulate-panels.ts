@@ -57,6 +57,18 @@ const simulators: Record<string, Simulator> = {
       return panel
     },
   },
+  proxmox: {
+    about: 'a Proxmox VE cluster of two nodes, with one template',
+    port: 8006,
+    login: 'ipbridge@pve',
+    setup: { clone: 9000 },
+    async start(place) {
+      const { startProxmox, template } = await import('../simulators/proxmox/start.ts')
+      const cluster = await startProxmox(place)
+      cluster.books.add({ ...template })
+      return cluster
+    },
+  },
 }
 
 const password = 'panel-password'

@@ -2,9 +2,14 @@ import { afterEach, beforeEach, expect } from 'vitest'
 import type { OpenServer } from '../../src/db/registry.ts'
 import type { PanelDriver, PanelService } from '../../src/panels/driver.ts'
 import { type ProxmoxPace, proxmox } from '../../src/panels/proxmox/driver.ts'
-import type { SimulatedGuest } from '../simulators/proxmox/books.ts'
-import { addressesIn, rewriteDrive, start } from '../simulators/proxmox/config.ts'
-import { type ProxmoxOptions, type SimulatedProxmox, startProxmox } from '../simulators/proxmox/start.ts'
+import type { SimulatedGuest } from '../../src/simulators/proxmox/books.ts'
+import { addressesIn, rewriteDrive, start } from '../../src/simulators/proxmox/config.ts'
+import {
+  type ProxmoxOptions,
+  type SimulatedProxmox,
+  startProxmox,
+} from '../../src/simulators/proxmox/start.ts'
+import { violations } from '../simulators/proxmox/schema.ts'
 import { openServer } from './servers.ts'
 
 export type GuestKind = SimulatedGuest['kind']
@@ -22,7 +27,7 @@ export async function startPve(
   options: ProxmoxOptions & { kind?: GuestKind; credentials?: typeof token } = {},
 ) {
   const { kind = 'lxc', credentials = token, ...more } = options
-  const simulator = await startProxmox(more)
+  const simulator = await startProxmox({ judge: violations, accounts: [token, account], ...more })
   addTemplates(simulator)
   const fields = { name: 'pve', panel: 'proxmox', url: simulator.url, ...credentials }
   let next = 101

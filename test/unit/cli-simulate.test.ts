@@ -8,13 +8,14 @@ describe('ipbridge simulate', () => {
     ['vmmanager6', '', 'books/hosts'],
     ['vdsmanager', '/vdsmgr', 'books/guests'],
     ['dcimanager5', '/dcimgr', 'books/guests'],
+    ['proxmox', '', 'guests/list'],
   ])('%s runs until it is stopped, and says in JSON where it is', async (panel, path, books) => {
     const program = startIpbridge(['simulate', panel, '--port', '0', '--http', '--json'])
     await program.says('}')
     const { url, controlUrl, fingerprint } = JSON.parse(program.out)
     expect(url).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+${path}$`))
     expect(fingerprint).toBeNull()
-    expect(await control(controlUrl, books)).toHaveLength(panel === 'dcimanager5' ? 1 : 0)
+    expect(await control(controlUrl, books)).toHaveLength(['dcimanager5', 'proxmox'].includes(panel) ? 1 : 0)
     expect((await send(url, '', { method: 'GET' })).status).toBeGreaterThan(0)
     expect((await program.stop()).code).toBe(0)
   })

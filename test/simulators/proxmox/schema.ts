@@ -14,22 +14,19 @@ const { endpoints } = JSON.parse(readFileSync(file, 'utf8')) as { endpoints: Rec
 
 const table = Object.entries(endpoints).map(([name, endpoint]) => {
   const [method = '', template = ''] = name.split(' ')
-  return { method, template, endpoint, parts: template.split('/') }
+  return { method, endpoint, parts: template.split('/') }
 })
 
-export interface Matched {
-  method: string
-  /** `/nodes/{node}/lxc/{vmid}/config` */
-  template: string
+interface Matched {
   endpoint: Endpoint
   /** The parameters in the path. */
   path: Record<string, string>
 }
 
 /** The endpoint that a request is for, if the schema has it. */
-export function match(method: string, path: string): Matched | undefined {
+function match(method: string, path: string): Matched | undefined {
   const given = path.split('/')
-  for (const { template, endpoint, parts, ...row } of table) {
+  for (const { endpoint, parts, ...row } of table) {
     if (row.method !== method || parts.length !== given.length) continue
     const found: Record<string, string> = {}
     const fits = parts.every((part, index) => {
@@ -38,16 +35,20 @@ export function match(method: string, path: string): Matched | undefined {
       found[part.slice(1, -1)] = decodeURIComponent(text)
       return text !== ''
     })
-    if (fits) return { method, template, endpoint, path: found }
+    if (fits) return { endpoint, path: found }
   }
   return undefined
 }
 
-/** What is wrong with the parameters of a request, by parameter; nothing where it is as the schema says. */
+/** What is wrong with a request, by parameter; nothing where it is as the schema says. */
 export function violations(
-  { endpoint, path }: Matched,
+  method: string,
+  place: string,
   given: Record<string, string>,
 ): Record<string, string> {
+  const matched = match(method, place)
+  if (matched === undefined) return { [`${method} ${place}`]: 'is not in the schema' }
+  const { endpoint, path } = matched
   const { parameters, otherParameters } = endpoint
   const all = { ...given, ...path }
   const wrong: Record<string, string> = {}

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { IpbridgeError } from '../../../src/errors.ts'
+import type { Fault, Target } from '../../../src/simulators/proxmox/faults.ts'
 import { outcomeOf } from '../../contract/failures.ts'
 import { account, type GuestKind, usePve } from '../../helpers/proxmox.ts'
-import type { Fault, Target } from '../../simulators/proxmox/faults.ts'
 
 const [one, two] = ['192.0.2.10', '192.0.2.11']
 

@@ -3,7 +3,7 @@ import { type Books, digestOf, type Kind, type SimulatedGuest } from './books.ts
 import { changeConfig, pendingOnDrive, rewriteDrive, start } from './config.ts'
 import { addEntry, entriesOf, makeSet, removeEntry, removeSet } from './firewall.ts'
 import { make } from './making.ts'
-import { badParameter, die, Refusal } from './refusal.ts'
+import { badParameter, die } from './refusal.ts'
 import type { Tasks } from './tasks.ts'
 
 export interface Cluster {
@@ -32,14 +32,41 @@ const since: [RegExp, number][] = [
 
 export const majorOf = ({ version }: Pick<Cluster, 'version'>) => Number.parseInt(version, 10)
 
-/** What is done for a call; `name` is as in the schema: `GET /nodes/{node}/lxc/{vmid}/config`. */
-export function routeOf(name: string, cluster: Cluster): Route {
-  const tooNew = since.some(([form, first]) => form.test(name) && majorOf(cluster) < first)
-  const general = name.replace(/\/(lxc|qemu|openvz)(\/|$)/, '/KIND$2')
-  const route = tooNew ? undefined : (routes[name] ?? routes[general])
-  if (route) return route
-  const [method, path] = name.split(' ')
-  throw new Refusal(501, `Method '${method} ${path}' not implemented`)
+export interface Matched {
+  /** `GET /nodes/{node}/lxc/{vmid}/config` */
+  name: string
+  template: string
+  /** The parameters in the path; of a call about guests of a kind `KIND` too. */
+  path: Record<string, string>
+  route: Route
+}
+
+/** What is done for a call, if there is such a call in this version. */
+export function match(method: string, path: string, cluster: Pick<Cluster, 'version'>): Matched | undefined {
+  const given = path.split('/')
+  for (const [name, route] of Object.entries(routes)) {
+    const [verb, general = ''] = name.split(' ')
+    const found = verb === method ? partsOf(general.split('/'), given) : undefined
+    if (found === undefined) continue
+    const template = general.replace('KIND', found['KIND'] ?? '')
+    const isTooNew = since.some(
+      ([form, first]) => form.test(`${method} ${template}`) && majorOf(cluster) < first,
+    )
+    return isTooNew ? undefined : { name: `${method} ${template}`, template, path: found, route }
+  }
+  return undefined
+}
+
+function partsOf(parts: string[], given: string[]): Record<string, string> | undefined {
+  if (parts.length !== given.length) return undefined
+  const found: Record<string, string> = {}
+  for (const [index, part] of parts.entries()) {
+    const text = given[index] ?? ''
+    if (part === 'KIND' && /^(lxc|qemu|openvz)$/.test(text)) found['KIND'] = text
+    else if (part.startsWith('{') && text !== '') found[part.slice(1, -1)] = decodeURIComponent(text)
+    else if (part !== text) return undefined
+  }
+  return found
 }
 
 /** A call about one guest. */

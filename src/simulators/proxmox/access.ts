@@ -2,6 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Refusal } from './refusal.ts'
 
+export interface Account {
+  /** `user@realm`, or `user@realm!token` with the token's secret as the password. */
+  login: string
+  password: string
+}
+
 export type Access = ReturnType<typeof createAccess>
 
 const everything = [
@@ -15,14 +21,11 @@ const everything = [
 ]
 
 /** Who may come in, and what they may do. Passwords give tickets; tokens are there since version 6.2. */
-export function createAccess(hasTokens: () => boolean) {
-  const passwords = new Map([['ipbridge@pve', 'correct horse battery staple']])
-  const tokens = new Map([['ipbridge@pve!worker', '6f1e0c1a-5b7c-4a53-9d1c-0a5d5f0c9b11']])
+export function createAccess(hasTokens: () => boolean, accounts: Account[]) {
+  const secrets = new Map(accounts.map(({ login, password }) => [login, password]))
   const tickets = new Map<string, { user: string; csrf: string }>()
 
   return {
-    passwords,
-    tokens,
     rights: new Set(everything),
     /** Guests that the login may not see. */
     hidden: new Set<number>(),
@@ -34,7 +37,8 @@ export function createAccess(hasTokens: () => boolean) {
     },
 
     enter({ username = '', password }: Record<string, string>) {
-      if (passwords.get(username) !== password) throw new Refusal(401, 'authentication failure')
+      if (username.includes('!') || secrets.get(username) !== password)
+        throw new Refusal(401, 'authentication failure')
       this.signedIn += 1
       const entry = { user: username, csrf: `${Date.now().toString(16)}:${randomUUID()}` }
       const ticket = `PVE:${username}:${randomUUID()}::a+b/c==`
@@ -46,7 +50,7 @@ export function createAccess(hasTokens: () => boolean) {
     identify(headers: IncomingHttpHeaders, changes: boolean): string {
       const token = /^PVEAPIToken=(.+)=([^=]+)$/.exec(headers.authorization ?? '')
       if (token && hasTokens()) {
-        if (tokens.get(token[1] ?? '') !== token[2]) throw new Refusal(401, 'no such token')
+        if (secrets.get(token[1] ?? '') !== token[2]) throw new Refusal(401, 'no such token')
         return token[1] ?? ''
       }
       const cookie = /(?:^|;\s*)PVEAuthCookie=([^;]+)/.exec(headers.cookie ?? '')?.[1]
