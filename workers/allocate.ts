@@ -2,7 +2,7 @@ import type { ClaimedAssignment, ClaimedService } from '../src/db/operations.ts'
 import type { Holder } from '../src/db/reservations.ts'
 import type { Address } from '../src/domain/address.ts'
 import { type Marker, markerOf } from '../src/domain/marker.ts'
-import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
+import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
 import { isMainSlot } from '../src/domain/service-state.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { FenceLost, IpbridgeError } from '../src/errors.ts'
@@ -15,6 +15,11 @@ const mostConflicts = 10
 
 /** A run of `allocate`, with what it cannot do without. */
 type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment }
+
+type Settlement = NonNullable<Run['payload']['settles']>
+
+/** How often the claimant of an address looks whether its holder has given it up. */
+const letGoMs = 5_000
 
 /** What became of an address: ours in the ledger, or the service lost its claim to one. */
 type Bound = { address: Address; ptr: string | undefined; network?: AddressNetwork | undefined } | 'revoked'
@@ -35,8 +40,54 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
     if (run.assignment && !isEntitled(run.assignment.state)) return superseded()
     if (!isAllocation(run)) throw notLive(run)
     const ipam = await ipamOf(run)
+    const { settles } = run.payload
+    if (settles?.favours === 'holder') return keepWithHolder(run, ipam, settles)
+    if (settles && (await isStillHeld(run, ipam))) {
+      return waiting(letGoMs, {
+        code: 'still_in_use',
+        message: 'its holder has not given the address up yet',
+      })
+    }
     const bound = run.assignment.held ? await bindFromIpam(run, ipam) : await bindNamed(run, ipam)
-    return bound === 'revoked' ? superseded() : configureAndTell(run, ipam, bound)
+    if (bound === 'revoked') return superseded()
+    const outcome = await configureAndTell(run, ipam, bound)
+    if (settles) await settle(run, settles)
+    return outcome
+  }
+
+  /**
+   * An operator decided that the holder of an address in conflict keeps it: the record becomes the holder's, so that
+   * it is found when the service ends. It stays marked with the conflict PTR, until somebody names it.
+   */
+  async function keepWithHolder(
+    run: Allocation,
+    { driver, name }: Ipam,
+    settles: Settlement,
+  ): Promise<Outcome> {
+    const { address, slot } = run.assignment
+    if (address === undefined) return superseded()
+    if (driver.claim === undefined) {
+      throw new IpbridgeError('ipam_refused', `${name} cannot pass a record from one service to another`)
+    }
+    const held = { address, marker: markerOf(run.assignment), from: settles.marker }
+    await run.step('claim', async signal =>
+      driver.claim?.({ ...held, owner: `${run.service.id} ${slot}` }, signal),
+    )
+    await settle(run, settles)
+    return done()
+  }
+
+  /** The claimant of an address in conflict gets it once its holder has given it up. */
+  async function isStillHeld(run: Allocation, ipam: Ipam): Promise<boolean> {
+    const { requested } = run.assignment
+    if (requested === undefined) return false
+    const look = () => holderOf(run, ipam, requested)
+    return (await run.step('wait for the holder', look, heldOr('gone'))) !== undefined
+  }
+
+  async function settle(run: Allocation, { conflict }: Settlement): Promise<void> {
+    const settled = await run.step('settle the conflict', () => reservations.settleConflict(run, conflict))
+    if (!settled) throw new FenceLost(run.id)
   }
 
   /** Steps 2 to 5, until an address is bound or too many were someone else's. */
@@ -89,7 +140,9 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
       r => (r ? 'found' : 'nothing'),
     )
     if (run.payload.adopt && driver.claim && requested !== undefined) {
-      const claimed = { address: requested, marker, owner: `${run.service.id} ${slot}` }
+      const { settles } = run.payload
+      const owner = `${run.service.id} ${slot}`
+      const claimed = { address: requested, marker, owner, ...(settles ? { from: settles.marker } : {}) }
       await run.step('claim', signal => driver.claim?.(claimed, signal) ?? Promise.resolve())
       return found ?? { address: requested, marker }
     }

@@ -3,7 +3,7 @@ import type { Address } from '../src/domain/address.ts'
 import { markerOf } from '../src/domain/marker.ts'
 import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
 import { isEntitled } from '../src/domain/states.ts'
-import { asIpbridgeError, IpbridgeError } from '../src/errors.ts'
+import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { Held } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
@@ -147,7 +147,7 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
       signal => ipam.driver.findByMarker(held.marker, signal),
       r => (r ? 'found' : 'nothing'),
     )
-    if (record === undefined) return done()
+    if (record === undefined) return settled(run)
     await run.step('check other services', async () => {
       const others = {
         assignmentId: run.id,
@@ -163,6 +163,17 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     } catch (error) {
       if (asIpbridgeError(error).code !== 'record_not_ours') throw error
     }
+    return settled(run)
+  }
+
+  /** Where an operator had it freed, the conflict over it is over. */
+  async function settled(run: Run): Promise<Outcome> {
+    const { settles } = run.payload
+    if (settles === undefined) return done()
+    const written = await run.step('settle the conflict', () =>
+      reservations.settleConflict(run, settles.conflict),
+    )
+    if (!written) throw new FenceLost(run.id)
     return done()
   }
 }

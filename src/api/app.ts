@@ -18,6 +18,7 @@ import { pages } from './pages/pages.ts'
 import type { ApiPorts, Parts } from './parts.ts'
 import { problemHandler } from './problem.ts'
 import { addressRoutes } from './routes/addresses.ts'
+import { conflictRoutes } from './routes/conflicts.ts'
 import { connectionRoutes } from './routes/connections.ts'
 import { eventRoutes } from './routes/events.ts'
 import { journalRoutes } from './routes/journals.ts'
@@ -48,6 +49,7 @@ const routes = [
   poolRoutes,
   reconciliationRoutes,
   webhookRoutes,
+  conflictRoutes,
   journalRoutes,
   tokenRoutes,
   sessionRoutes,

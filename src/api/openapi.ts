@@ -15,7 +15,8 @@ const tags = {
   pools: 'Addresses that the built-in IPAM hands out',
   reconciliations: 'Comparisons of the ledger with an IPAM',
   webhooks: 'Where messages to billing are posted',
-  journals: 'Conflicts, messages to billing, and who changed what',
+  conflicts: 'Addresses that an IPAM granted twice, and the ways out',
+  journals: 'Messages to billing, and who changed what',
   tokens: 'Who may use the API',
   session: "A browser's sign-in",
 }

@@ -35,6 +35,7 @@ export const permissions = {
   'reconciliations.read': staff,
   'reconciliations.run': hands,
   'conflicts.read': staff,
+  'conflicts.resolve': hands,
   'outbox.read': ['admin', 'operator', 'billing', 'viewer'],
   'webhooks.read': staff,
   'webhooks.run': hands,

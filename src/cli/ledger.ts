@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addressFilters, conflictFilters, operationFilters, serviceFilters } from '../desk/filters.ts'
-import { serviceInput } from '../desk/schemas.ts'
+import { conflictResolution, serviceInput } from '../desk/schemas.ts'
+import { check } from './fields.ts'
 import { createGroup } from './group.ts'
 
 /** `service`, `address`, `operation` and `conflict`: who has what, and what is being done about it. */
@@ -109,15 +110,27 @@ function addConflicts(program: Command): void {
   group.list(
     'list conflicts, newest first',
     conflictFilters,
-    ({ app }, query) => app.desk.journals.conflicts(query),
+    ({ app }, query) => app.desk.conflicts.list(query),
     {
       ID: item => item.id,
       ADDRESS: item => item.address,
+      STATE: item => item.state,
       HOLDER: item => item.holder,
       CLAIMANT: item => item.claimant,
       CREATED: item => item.createdAt,
       RESOLVED: item => item.resolvedAt,
       RESOLUTION: item => item.resolution,
+    },
+  )
+  group.show('id', 'show a conflict with both services', ({ app }, id) => app.desk.conflicts.show(id))
+  group.change(
+    'resolve',
+    'id',
+    'decide whose address it is; operations carry it out',
+    conflictResolution.omit({ reason: true }),
+    ({ app, actor, reason }, id, input) => {
+      const decision = check(conflictResolution, { ...input, reason })
+      return app.desk.conflicts.resolve(actor, id, decision)
     },
   )
 }

@@ -188,6 +188,14 @@ export function createReservations(db: Db) {
       return written === 1
     },
 
+    /** Closes a conflict that an operator has decided, once what was decided is done. @returns false where the fence was lost */
+    async settleConflict(fence: { id: string; epoch: number }, conflict: string): Promise<boolean> {
+      const written = await db.$executeRaw`
+        update conflict k set resolved_at = coalesce(k.resolved_at, now()) from operation o
+        where k.id = ${conflict}::uuid and o.id = ${fence.id}::uuid and o.epoch = ${fence.epoch}::int and o.state = 'running'`
+      return written === 1
+    },
+
     /**
      * Stores a conflict, raises the claimant's count (so that it goes on under the next marker) and tells
      * billing. @returns false where the fence was lost

@@ -9,7 +9,7 @@ export type Facts = Awaited<ReturnType<typeof gatherFacts>>
 export async function gatherFacts({ db, desk, pools }: App) {
   const [operations, conflicts, failed, waited, comebacks, shared, fill, tenants] = await Promise.all([
     db.operation.groupBy({ by: ['kind', 'state'], _count: true }),
-    desk.journals.conflicts({ limit: 1_000 }),
+    desk.conflicts.list({ limit: 1_000 }),
     desk.operations.list({ state: 'failed', limit: 1_000 }),
     // Whoever found the pools full has it in the log of steps.
     db.$queryRaw<{ service: string; slot: string; state: OperationState; seconds: number }[]>`

@@ -37,7 +37,7 @@ export interface AddressFilter extends PageQuery {
   confirmation?: 'pending' | 'confirmed' | undefined
 }
 
-export interface ConflictView {
+export interface ConflictSeen {
   id: string
   address: string
   claimant: string
@@ -79,7 +79,7 @@ export function addressDesk({
       select ${columns} from ${tables}
       where a.address = ${address}::inet and ${ownedBy(actor)}
       order by a.state = 'released', a.assigned_at desc nulls last, a.id desc`
-    const conflicts = await db.$queryRaw<ConflictView[]>`
+    const conflicts = await db.$queryRaw<ConflictSeen[]>`
       select k.id, host(k.address) as address, k.claimant_service as claimant, k.holder_service as holder,
         k.created_at as "createdAt", k.resolved_at as "resolvedAt", k.resolution
       from conflict k where k.address = ${address}::inet order by k.id desc`

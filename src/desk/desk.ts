@@ -15,6 +15,7 @@ import type { Recheck } from '../reconciliation/recheck.ts'
 import { addressDesk } from './addresses.ts'
 import { billingDesk } from './billings.ts'
 import { confirmationDesk } from './confirmations.ts'
+import { conflictDesk } from './conflicts.ts'
 import { connectionDesk } from './connections.ts'
 import { healthDesk } from './health.ts'
 import { importDesk } from './imports.ts'
@@ -53,6 +54,7 @@ export function createDesk(options: {
   return {
     addresses,
     billings: billingDesk(options),
+    conflicts: conflictDesk(options),
     connections: connectionDesk(options),
     health: healthDesk(options),
     imports: importDesk(options),

@@ -1,6 +1,5 @@
-import { type Db, Prisma } from '../db/client.ts'
+import type { Db } from '../db/client.ts'
 import { type Actor, type AuditNote, audit } from './actor.ts'
-import type { ConflictView } from './addresses.ts'
 import { cursorOf, type Page, type PageQuery, page } from './paging.ts'
 import { withoutSecrets } from './secrets.ts'
 
@@ -40,7 +39,7 @@ export interface MessageView {
   cursor: string
 }
 
-/** What has happened: the inbox, the messages to billing, the conflicts, and the audit. */
+/** What has happened: the inbox, the messages to billing, and the audit. */
 export function journalDesk({ db }: { db: Db }) {
   return {
     /** Writes down what was done elsewhere than in the ledger, such as in the queue. */
@@ -112,21 +111,6 @@ export function journalDesk({ db }: { db: Db }) {
         ...row,
         cursor: cursorOf(keyOf({ tx, ...row })),
       }))
-    },
-
-    conflicts(query: PageQuery & { open?: boolean | undefined }): Promise<Page<ConflictView>> {
-      const open = query.open ? Prisma.sql`and resolved_at is null` : Prisma.empty
-      const read = (after: string | undefined, take: number) => db.$queryRaw<ConflictView[]>`
-        select id, host(address) as address, claimant_service as claimant, holder_service as holder,
-          created_at as "createdAt", resolved_at as "resolvedAt", resolution
-        from conflict where (${after ?? null}::uuid is null or id < ${after ?? null}::uuid) ${open}
-        order by id desc limit ${take}::int`
-      return page(
-        query,
-        read,
-        row => row.id,
-        row => row,
-      )
     },
   }
 }

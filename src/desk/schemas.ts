@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AddressError, canonicalAddress } from '../domain/address.ts'
+import { resolutions } from '../domain/conflict.ts'
 import { messageTypes } from '../domain/delivery.ts'
 import { findingClasses } from '../domain/findings.ts'
 import { guarded } from '../domain/guarded.ts'
@@ -177,6 +178,15 @@ export const billingChange = billingInput
   .extend({ state: z.enum(['active', 'disabled']) })
   .partial()
 export type BillingChange = z.output<typeof billingChange>
+
+/** An operator's decision about a conflict. */
+export const conflictResolution = z.strictObject({
+  resolution: z.enum(resolutions).meta({
+    description:
+      'holder: stays with whoever has it; claimant: goes to the one it was granted to; free: to nobody',
+  }),
+  reason: z.string().trim().min(1).max(500).meta({ description: 'why: for the audit' }),
+})
 
 /** Which messages are sent once more. */
 export const replayInput = z

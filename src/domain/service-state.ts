@@ -63,6 +63,11 @@ export interface OperationPayload {
   leaves?: { server: string; guest?: string }
   /** For `release` of an address that its service does not have: it is taken off the guest, and no more. */
   stray?: boolean
+  /**
+   * What an operator decided about a conflict. For `allocate`: the address stays with its holder, or becomes that
+   * of the claimant. For `release`: nobody needs it.
+   */
+  settles?: { conflict: string; marker: string; favours: 'holder' | 'claimant' | 'nobody' }
   /** For `allocate`: the record is there already, and is made ours. */
   adopt?: boolean
   /** The address stays with the service, and is only taken off the server that it leaves. */

@@ -79,10 +79,10 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
       signal.throwIfAborted()
       if (records.has(held.address)) records.delete(ours(held).address)
     },
-    async claim({ address, marker, owner }, signal) {
+    async claim({ address, marker, owner, from }, signal) {
       signal.throwIfAborted()
       const record = records.get(address)
-      if (record === undefined || (record.marker !== undefined && record.marker !== marker)) {
+      if (record === undefined || ![undefined, marker, from].includes(record.marker)) {
         throw new IpbridgeError('record_not_ours', `${address} is not held, or is marked with another marker`)
       }
       records.set(address, { ...record, marker, owner })

@@ -1,33 +1,15 @@
 import { z } from 'zod'
-import { auditFilters, conflictFilters, messageFilters, paging } from '../../desk/filters.ts'
+import { auditFilters, messageFilters, paging } from '../../desk/filters.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
 import { pageOf } from '../shapes/common.ts'
 import { message } from '../shapes/events.ts'
-import { conflict } from '../shapes/ledger.ts'
 import { auditEntry } from '../shapes/people.ts'
 
 export const journalRoutes: Routes =
   ({ desk: { journals } }) =>
   async app => {
-    app.get(
-      '/conflicts',
-      {
-        ...may('conflicts.read'),
-        schema: {
-          ...described(
-            'journals',
-            'listConflicts',
-            'Lists addresses that an IPAM granted twice, newest first',
-          ),
-          querystring: z.object({ ...paging, ...conflictFilters }),
-          response: { 200: pageOf(conflict) },
-        },
-      },
-      ({ query }) => journals.conflicts(query),
-    )
-
     app.get(
       '/outbox',
       {

@@ -22,22 +22,34 @@ export const address = z
   })
   .meta({ id: 'Address' })
 
-export const conflict = z
-  .object({
-    id: text,
-    address: text,
-    claimant: text,
-    holder: text,
-    createdAt: time,
-    resolvedAt: maybeTime,
-    resolution: maybeText,
+/** A conflict as the history of its address shows it. */
+const conflictSeen = z.object({
+  id: text,
+  address: text,
+  claimant: text,
+  holder: text,
+  createdAt: time,
+  resolvedAt: maybeTime,
+  resolution: maybeText,
+})
+
+export const conflict = conflictSeen
+  .extend({
+    connection: text,
+    claimantAddress: maybeText.meta({ description: 'what the claimant has in place of it' }),
+    holderState: text,
+    state: z.enum(['open', 'deciding', 'resolved']),
+    operation: text.meta({ description: 'the one that met it' }),
+    decisions: z.array(text).meta({ description: 'operations that carry out what was decided' }),
   })
   .meta({ id: 'Conflict' })
+
+export const decidedConflict = conflict.extend({ operations: z.array(text) })
 
 /** The present assignment's fields are missing where an address is known by its conflicts only. */
 export const addressHistory = address
   .partial()
-  .extend({ address: text, history: z.array(address), conflicts: z.array(conflict) })
+  .extend({ address: text, history: z.array(address), conflicts: z.array(conflictSeen) })
   .meta({ id: 'AddressHistory' })
 
 export const fault = z.object({ code: text, message: text })

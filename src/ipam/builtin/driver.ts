@@ -101,9 +101,9 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
       }
     },
 
-    async claim({ address, marker, owner }, signal) {
+    async claim({ address, marker, owner, from }, signal) {
       signal.throwIfAborted()
-      if (await store.claim(connection, { address, marker, owner })) return
+      if (await store.claim(connection, { address, marker, owner, from })) return
       throw new IpbridgeError('record_not_ours', `${address} is not held, or is marked with another marker`)
     },
 

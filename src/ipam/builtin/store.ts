@@ -110,15 +110,20 @@ export function createBuiltinStore(db: Db) {
 
     read,
 
-    /** Makes a held record ours, unless another marker is on it. @returns whether it is ours now */
+    /** Makes a held record ours, unless another marker than `from` is on it. @returns whether it is ours now */
     async claim(
       connection: string,
-      { address, marker, owner }: { address: Address; marker: Marker; owner: string },
+      {
+        address,
+        marker,
+        owner,
+        from = marker,
+      }: { address: Address; marker: Marker; owner: string; from?: Marker | undefined },
     ): Promise<boolean> {
       const claimed = await db.$executeRaw`
         update pool_address a set marker = ${marker}, owner = ${owner} from pool p
         where p.id = a.pool_id and p.connection_id = ${connection}::uuid and a.address = ${address}::inet
-          and a.state = 'held' and (a.marker is null or a.marker = ${marker})`
+          and a.state = 'held' and (a.marker is null or a.marker in (${marker}, ${from}))`
       return claimed === 1
     },
 

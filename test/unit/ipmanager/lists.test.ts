@@ -210,4 +210,15 @@ describe('Addresses that services have already', () => {
       code: 'record_not_ours',
     })
   })
+
+  it.each(['note', 'ptr'])('pass from one marker to another where both are ours (%s)', async place => {
+    panel.panel.behave({ notes: place === 'note' })
+    const driver = driverFor(panel.url, { options: { marker: place } })
+    const [from, to] = [newMarker(), newMarker()]
+    const { address } = await driver.request(wanted({ marker: from }), signal)
+    await driver.setPtr({ address, marker: from }, 'dns.set.error', signal)
+    for (let n = 0; n < 2; n++) await driver.claim?.({ address, marker: to, from, owner: 's2 main' }, signal)
+    expect(await driver.findByMarker(to, signal)).toMatchObject({ address, ptr: 'dns.set.error' })
+    expect(await driver.findByMarker(from, signal)).toBeUndefined()
+  })
 })

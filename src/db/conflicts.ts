@@ -1,0 +1,67 @@
+import type { ConflictFacts, Decision, Resolution } from '../domain/conflict.ts'
+import type { Transaction } from './client.ts'
+
+interface Row extends Omit<ConflictFacts, 'decided' | 'heldBy'> {
+  decided: ConflictFacts['decided'] | null
+  heldBy: string | null
+}
+
+/**
+ * Reads a conflict as it is now, and locks it with both services: nobody decides about them meanwhile.
+ * @returns undefined where there is no such conflict
+ */
+export async function lockConflict(tx: Transaction, id: string): Promise<ConflictFacts | undefined> {
+  const [conflict] = await tx.$queryRaw<{ services: string[] }[]>`
+    select array[claimant_service, holder_service] as services from conflict where id = ${id}::uuid`
+  if (conflict === undefined) return undefined
+  // In the order in which everybody locks services.
+  await tx.$queryRaw`
+    select id from service where id = any (${conflict.services}::text[]) order by id for no key update`
+  const [row] = await tx.$queryRaw<Row[]>`
+    select k.id, host(k.address) as address, k.connection_id as connection, k.marker, k.resolved_at is not null as resolved,
+      (select jsonb_build_object('operation', o.id, 'state', o.state) from operation o
+        where o.id = any (k.decisions::uuid[]) and o.state not in ('done', 'superseded', 'cancelled')
+        order by o.seq desc limit 1) as decided,
+      jsonb_build_object('assignment', h.id, 'service', h.service_id, 'state', h.state, 'address', host(h.address),
+        'busy', exists (select from operation o where o.assignment_id = h.id and o.state = 'running')) as holder,
+      jsonb_build_object('assignment', c.id, 'service', c.service_id, 'state', c.state, 'address', host(c.address),
+        'busy', exists (select from operation o where o.assignment_id = c.id and o.state = 'running')) as claimant,
+      (select a.service_id from assignment a
+        where a.address_space = k.address_space and a.address = k.address and a.state <> 'released' and not a.licence
+        limit 1) as "heldBy"
+    from conflict k join assignment h on h.id = k.holder_id join assignment c on c.id = k.claimant_id
+    where k.id = ${id}::uuid for no key update of k`
+  return row && { ...row, decided: row.decided ?? undefined, heldBy: row.heldBy ?? undefined }
+}
+
+/** Writes down what was decided, and the operations that carry it out. @param cause who decided */
+export async function saveDecision(
+  tx: Transaction,
+  conflict: string,
+  resolution: Resolution,
+  { replaced, operations }: Decision,
+  cause: string,
+): Promise<void> {
+  const ids = operations.map(({ id }) => id)
+  await tx.$executeRaw`
+    update conflict set resolution = ${resolution}, decisions = ${ids}::text[] where id = ${conflict}::uuid`
+  const leaving = replaced.map(({ assignment }) => assignment)
+  // What leaves a slot goes before what comes into it.
+  await tx.$executeRaw`update assignment set state = 'releasing' where id = any (${leaving}::uuid[])`
+  await tx.$executeRaw`
+    update operation set state = 'superseded', ended_at = now(), announce_at = null
+    where assignment_id = any (${leaving}::uuid[]) and state in ('queued', 'waiting', 'parked') and kind <> 'release'`
+  await tx.$executeRaw`
+    insert into assignment (id, service_id, slot, family, state, licence, held, requested, pool, ptr_wish, ptr_stamp, entitled)
+    select i.by, a.service_id, a.slot, a.family, 'pending', a.licence, a.held, i.requested,
+      case when i.requested is null then a.pool end, a.ptr_wish, a.ptr_stamp, a.entitled
+    from jsonb_to_recordset(${JSON.stringify(replaced)}::jsonb) as i (assignment uuid, by uuid, requested inet)
+    join assignment a on a.id = i.assignment`
+  const rows = operations.map((operation, n) => ({ ...operation, n }))
+  await tx.$executeRaw`
+    insert into operation (id, kind, state, service_id, assignment_id, connection_id, cause, payload, announce_at)
+    select i.id, i.kind, 'queued', i.service, i.assignment, i.connection, ${cause}, i.payload, now() + interval '5 seconds'
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as i (
+      id uuid, kind text, service text, assignment uuid, connection uuid, payload jsonb, n int)
+    order by i.n`
+}

@@ -1,0 +1,159 @@
+import type { Address } from './address.ts'
+import type { Marker } from './marker.ts'
+import type { OperationPayload } from './service-state.ts'
+import type { AssignmentState, OperationKind, OperationState } from './states.ts'
+
+/**
+ * The ways out of a conflict. `holder`: the service that has the address in the ledger keeps it · `claimant`: the
+ * service that the IPAM granted it to gets it, in place of the one that it got meanwhile; the holder gets another ·
+ * `free`: nobody needs it, and it goes back to the IPAM
+ */
+export const resolutions = ['holder', 'claimant', 'free'] as const
+export type Resolution = (typeof resolutions)[number]
+
+/** One side of a conflict, as it is now. */
+export interface Side {
+  assignment: string
+  service: string
+  state: AssignmentState
+  address: Address | null
+  /** Whether an operation on its address runs this moment. */
+  busy: boolean
+}
+
+export interface ConflictFacts {
+  id: string
+  address: Address
+  connection: string
+  /** What the record in the IPAM carries. */
+  marker: Marker
+  resolved: boolean
+  /** An earlier decision that has not come to its end. */
+  decided: { operation: string; state: OperationState } | undefined
+  holder: Side
+  claimant: Side
+  /** The service that has the address now, licences aside. */
+  heldBy: string | undefined
+}
+
+/** What a decision comes to: assignments that give way to new ones of their slot, and operations, in order. */
+export interface Decision {
+  replaced: { assignment: string; by: string; requested: Address | null }[]
+  operations: {
+    id: string
+    kind: OperationKind
+    service: string | null
+    assignment: string | null
+    connection: string
+    payload: OperationPayload
+  }[]
+}
+
+/** Why a decision cannot be carried out; the rest of a sentence. */
+export interface Objection {
+  code: 'wrong_state' | 'still_in_use'
+  why: string
+}
+
+/**
+ * Carries out what an operator decided about a conflict, as ordinary operations. Until they have ended, the
+ * conflict stays open: whatever happens on the way, its address stays visible.
+ */
+export function decideConflict(
+  facts: ConflictFacts,
+  resolution: Resolution,
+  newId: () => string,
+): Decision | Objection {
+  const { resolved, decided } = facts
+  if (resolved) return objection('it is resolved already')
+  if (decided) {
+    return objection(
+      `it was decided before, and operation ${decided.operation} is ${decided.state}; retry or cancel that one`,
+    )
+  }
+  switch (resolution) {
+    case 'holder':
+      return forHolder(facts, newId)
+    case 'claimant':
+      return forClaimant(facts, newId)
+    case 'free':
+      return forNobody(facts, newId)
+  }
+}
+
+function forHolder({ holder, id, marker, connection, address }: ConflictFacts, newId: () => string) {
+  if (!has(holder, address)) return objection(`service ${holder.service} has ${address} no longer`)
+  const operation = {
+    id: newId(),
+    kind: 'allocate' as const,
+    service: holder.service,
+    assignment: holder.assignment,
+    connection,
+    payload: { settles: { conflict: id, marker, favours: 'holder' as const } },
+  }
+  return { replaced: [], operations: [operation] }
+}
+
+function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Objection {
+  const { holder, claimant, id, marker, connection, address, heldBy } = facts
+  if (claimant.state !== 'active') {
+    return objection(`service ${claimant.service} is not entitled to it any more, or is still being served`)
+  }
+  const holderHasIt = has(holder, address)
+  if (heldBy !== undefined && !holderHasIt) return objection(`service ${heldBy} has ${address} by now`)
+  const busy = [claimant, ...(holderHasIt ? [holder] : [])].find(side => side.busy)
+  if (busy) return objection(`something is being done to service ${busy.service} this moment; try again`)
+
+  const [anew, forHolder] = [newId(), newId()]
+  const settles = { conflict: id, marker, favours: 'claimant' as const }
+  const leave = (side: Side, replacedBy: string) => ({
+    id: newId(),
+    kind: 'release' as const,
+    service: side.service,
+    assignment: side.assignment,
+    connection,
+    payload: { replacedBy },
+  })
+  const come = (side: Side, assignment: string, payload: OperationPayload) => ({
+    id: newId(),
+    kind: 'allocate' as const,
+    service: side.service,
+    assignment,
+    connection,
+    payload,
+  })
+  // The holder gets another address before it loses this one; only then can the claimant have it.
+  const holderMoves = holderHasIt ? [come(holder, forHolder, {}), leave(holder, forHolder)] : []
+  return {
+    replaced: [
+      ...(holderHasIt ? [{ assignment: holder.assignment, by: forHolder, requested: null }] : []),
+      { assignment: claimant.assignment, by: anew, requested: address },
+    ],
+    operations: [...holderMoves, come(claimant, anew, { adopt: true, settles }), leave(claimant, anew)],
+  }
+}
+
+function forNobody({ id, marker, connection, address, heldBy }: ConflictFacts, newId: () => string) {
+  if (heldBy !== undefined) {
+    const why = `service ${heldBy} has ${address}; decide for the holder or the claimant, or end that service first`
+    return { code: 'still_in_use' as const, why }
+  }
+  const settles = { conflict: id, marker, favours: 'nobody' as const }
+  const operation = {
+    id: newId(),
+    kind: 'release' as const,
+    service: null,
+    assignment: null,
+    connection,
+    payload: { address, marker, settles },
+  }
+  return { replaced: [], operations: [operation] }
+}
+
+function has({ state, address: own }: Side, address: Address): boolean {
+  return (state === 'reserved' || state === 'active') && own === address
+}
+
+function objection(why: string): Objection {
+  return { code: 'wrong_state', why }
+}

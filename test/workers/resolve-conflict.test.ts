@@ -1,0 +1,193 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { takeSnapshot } from '../../src/db/snapshot.ts'
+import { checkInvariants } from '../../src/domain/invariants.ts'
+import { IpbridgeError } from '../../src/errors.ts'
+import { admin } from '../helpers/api.ts'
+import { events } from '../helpers/events.ts'
+import { type Stage, startStage } from '../helpers/stage.ts'
+
+describe('An operator who decides about a conflict', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await startStage()
+  })
+  afterEach(() => stage.calm())
+  afterAll(() => stage.shutDown())
+
+  let count = 0
+  /** A service whose address the IPAM has forgotten, and another one that it granted the address to. */
+  async function conflict() {
+    count += 1
+    const [holder, claimant] = [`holder-${count}`, `claimant-${count}`]
+    await stage.send(events.created({ id: holder }))
+    await stage.runAll()
+    const address = (await stage.addresses(holder))[0]?.address ?? ''
+    stage.books.records.delete(address)
+    await stage.send(events.created({ id: claimant }))
+    await stage.runAll()
+    const { id, marker } = await stage.app.db.conflict.findFirstOrThrow({
+      where: { claimantService: claimant },
+    })
+    return { id, marker, holder, claimant, address }
+  }
+
+  const resolve = (id: string, resolution: 'holder' | 'claimant' | 'free') =>
+    stage.app.desk.conflicts.resolve(admin, id, { resolution, reason: 'looked at both servers' })
+  const show = (id: string) => stage.app.desk.conflicts.show(id)
+  const addressOf = async (service: string) => (await stage.addresses(service)).map(({ address }) => address)
+  /** Both connections of the stage list the same books. */
+  async function brokenPromises() {
+    const snapshot = await takeSnapshot(stage.app.db, stage.app.ipams.driver)
+    const records = [...new Map(snapshot.records.map(record => [record.address, record])).values()]
+    return checkInvariants({ ...snapshot, records }, { quiet: true })
+  }
+
+  /** Those that wait for others look again. */
+  async function runToTheEnd(operations: string[]): Promise<void> {
+    for (let round = 0; round < 5; round++) {
+      await stage.runAll()
+      for (const id of operations) {
+        const { state } = await stage.operation(id)
+        if (state === 'waiting' || state === 'parked') await stage.app.desk.operations.retry(admin, id)
+      }
+    }
+  }
+
+  it('sees both services, what the claimant has instead, and that it is open', async () => {
+    const { id, holder, claimant, address } = await conflict()
+    expect(await show(id)).toMatchObject({
+      address,
+      holder,
+      claimant,
+      claimantAddress: (await addressOf(claimant))[0],
+      connection: 'ipam',
+      state: 'open',
+      resolution: null,
+      decisions: [],
+    })
+  })
+
+  it('for the holder: the record becomes the holder’s, and stays marked', async () => {
+    const { id, holder, claimant, address } = await conflict()
+    const other = await addressOf(claimant)
+    const { operations } = await resolve(id, 'holder')
+    expect(await show(id)).toMatchObject({ state: 'deciding', resolution: 'holder', decisions: operations })
+    await stage.runAll()
+    expect(await stage.steps(operations[0])).toEqual(['claim: done', 'settle the conflict: done'])
+    expect(await show(id)).toMatchObject({ state: 'resolved', resolvedAt: expect.any(Date) })
+    const [own] = await stage.addresses(holder)
+    expect(stage.record(address)).toMatchObject({ marker: own?.marker, ptr: 'dns.set.error' })
+    expect(await addressOf(claimant)).toEqual(other)
+    expect(await brokenPromises()).toEqual([])
+
+    await stage.send(events.deleted(holder))
+    await stage.runAll()
+    expect(stage.record(address)).toBeUndefined()
+  })
+
+  it('for the claimant: it gets the address, and the holder another one before it loses this', async () => {
+    const { id, holder, claimant, address } = await conflict()
+    const [before = ''] = await addressOf(claimant)
+    const { operations } = await resolve(id, 'claimant')
+    await runToTheEnd(operations)
+    for (const operation of operations)
+      expect(await stage.operation(operation)).toMatchObject({ state: 'done' })
+    expect(await addressOf(claimant)).toEqual([address])
+    expect(stage.record(address)).toMatchObject({ ptr: `${claimant}.example.net` })
+    const [anew] = await addressOf(holder)
+    expect(anew).not.toBe(address)
+    expect(stage.record(anew)).toMatchObject({ ptr: `${holder}.example.net` })
+    expect(stage.record(before)).toBeUndefined()
+    expect(await show(id)).toMatchObject({ state: 'resolved', resolution: 'claimant' })
+    expect(await stage.told(holder, 'address.released')).toMatchObject([{ address }])
+    expect(await stage.told(claimant, 'address.released')).toMatchObject([{ address: before }])
+    expect(await brokenPromises()).toEqual([])
+  })
+
+  it('for the claimant keeps the address with the holder as long as there is no other for it', async () => {
+    const { id, holder, claimant, address } = await conflict()
+    const before = await addressOf(claimant)
+    stage.cues.before = call => {
+      if (call === 'request') throw new IpbridgeError('pool_exhausted', 'no address is free')
+    }
+    const { operations } = await resolve(id, 'claimant')
+    await runToTheEnd(operations)
+    const held = await stage.app.db.assignment.findMany({ where: { address, state: { not: 'released' } } })
+    expect(held).toMatchObject([{ serviceId: holder, state: 'releasing' }])
+    expect(stage.record(before[0])).toBeDefined()
+    expect(await show(id)).toMatchObject({ state: 'deciding' })
+    stage.calm()
+    await runToTheEnd(operations)
+    expect(await show(id)).toMatchObject({ state: 'resolved' })
+    expect(await addressOf(claimant)).toEqual([address])
+  })
+
+  it('for neither: it goes back to the IPAM, once nobody has it', async () => {
+    const { id, holder, address } = await conflict()
+    await expect(resolve(id, 'free')).rejects.toMatchObject({
+      code: 'still_in_use',
+      message: expect.stringContaining(
+        `service ${holder} has ${address}; decide for the holder or the claimant`,
+      ),
+    })
+    await stage.send(events.deleted(holder))
+    await stage.runAll()
+    expect(stage.record(address)).toMatchObject({ ptr: 'dns.set.error' })
+    const { operations } = await resolve(id, 'free')
+    expect(await show(id)).toMatchObject({ state: 'deciding' })
+    await stage.runAll()
+    expect(await stage.operation(operations[0])).toMatchObject({ kind: 'release', state: 'done' })
+    expect(stage.record(address)).toBeUndefined()
+    expect(await show(id)).toMatchObject({ state: 'resolved', resolution: 'free' })
+    expect(await brokenPromises()).toEqual([])
+  })
+
+  it('is audited with the reason, and cannot decide twice', async () => {
+    const { id, address } = await conflict()
+    const { operations } = await resolve(id, 'holder')
+    await expect(resolve(id, 'claimant')).rejects.toMatchObject({
+      code: 'wrong_state',
+      message: expect.stringContaining(`operation ${operations[0]} is queued`),
+    })
+    await stage.runAll()
+    await expect(resolve(id, 'claimant')).rejects.toMatchObject({ code: 'wrong_state' })
+    const entry = await stage.app.db.auditEntry.findFirstOrThrow({ where: { subject: `conflict:${id}` } })
+    expect(entry).toMatchObject({
+      actor: 'test',
+      action: 'conflict.resolve',
+      reason: 'looked at both servers',
+      change: { address, resolution: 'holder', operations },
+    })
+  })
+
+  it('for a holder that has it no more, or a claimant that is gone, is told so', async () => {
+    const one = await conflict()
+    await stage.send(events.deleted(one.holder))
+    await stage.runAll()
+    await expect(resolve(one.id, 'holder')).rejects.toMatchObject({
+      code: 'wrong_state',
+      message: expect.stringContaining(`service ${one.holder} has ${one.address} no longer`),
+    })
+    const two = await conflict()
+    await stage.send(events.deleted(two.claimant))
+    await stage.runAll()
+    await expect(resolve(two.id, 'claimant')).rejects.toMatchObject({ code: 'wrong_state' })
+    expect(await show(two.id)).toMatchObject({ state: 'open', claimantAddress: null })
+    expect(stage.record(two.address)).toMatchObject({ ptr: 'dns.set.error' })
+  })
+
+  it('may go on where the IPAM was away in between: until then it stays open and visible', async () => {
+    const { id, address, marker } = await conflict()
+    const { operations } = await resolve(id, 'holder')
+    stage.cues.before = call => {
+      if (call === 'claim') throw new IpbridgeError('bad_credentials', 'the password is wrong')
+    }
+    expect(await stage.run(operations[0])).toMatchObject({ result: 'failed' })
+    expect(await show(id)).toMatchObject({ state: 'deciding', resolvedAt: null })
+    expect(stage.record(address)).toMatchObject({ marker, ptr: 'dns.set.error' })
+    stage.calm()
+    await stage.app.desk.operations.retry(admin, operations[0] ?? '')
+    await stage.runAll()
+    expect(await show(id)).toMatchObject({ state: 'resolved' })
+  })
+})
