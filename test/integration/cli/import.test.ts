@@ -117,5 +117,5 @@ describe.skipIf(queueMissing)('`ipbridge import csv`', () => {
     expect(code).toBe(0)
     expect(out).toContain(`new: ${6_000 - written} with ${6_000 - written} addresses, unchanged: ${written}`)
     expect(await inLedger('e')).toBe(6_000)
-  })
+  }, 120_000)
 })
