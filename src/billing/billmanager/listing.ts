@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { CoreManager } from '../../coremanager/client.ts'
 import { attributeOf, childOf, type Element, fieldOf } from '../../coremanager/document.ts'
 import { eventData } from '../../domain/events.ts'
@@ -72,6 +73,8 @@ export function listing(
       onUnusable: (unusable: Unusable) => void,
       signal: AbortSignal,
     ): AsyncGenerator<ImportedService> {
+      // Every request that is under way listens to it.
+      setMaxListeners(0, signal)
       for (const list of Object.keys(kinds)) {
         for await (const page of core.pages(list, {}, { size: pageSize, key: wire.serviceId }, signal)) {
           const services = await Promise.all(page.map(row => read(list, row, onUnusable, signal)))
