@@ -68,5 +68,5 @@ describe.skipIf(queueMissing).each(subjects)('The whole story, on $name', (subje
     expect(await world.service('vps')).toMatchObject({ state: 'deleted', addresses: [] })
     const [, , , , , last] = await world.told('vps', 6)
     expect(last).toMatchObject({ type: 'address.released', data: { address: main } })
-  })
+  }, 120_000)
 })
