@@ -57,12 +57,16 @@ export async function startWorld(subject: Subject) {
     async tell(...inputs: object[]): Promise<void> {
       const receipts = await app.intake.accept(inputs, 'http')
       const operations = receipts.flatMap(receipt => receipt.operations)
-      await until('all of it is done', async () => {
-        const views = await Promise.all(operations.map(id => app.desk.operations.show(id)))
-        const failed = views.find(view => view.state === 'failed')
-        if (failed) throw new Error(`${failed.kind} failed: ${failed.error?.message}`)
-        return views.every(view => view.state === 'done')
-      })
+      await until(
+        'all of it is done',
+        async () => {
+          const views = await Promise.all(operations.map(id => app.desk.operations.show(id)))
+          const failed = views.find(view => view.state === 'failed')
+          if (failed) throw new Error(`${failed.kind} failed: ${failed.error?.message}`)
+          return views.every(view => view.state === 'done')
+        },
+        60_000,
+      )
     },
 
     /** Lets the next attempts to set a guest up, or to add an address, go wrong. */
@@ -86,7 +90,7 @@ export async function startWorld(subject: Subject) {
     /** What billing has been told of a service, once it is that much. */
     async told(id: string, count: number): Promise<Received['event'][]> {
       const about = () => billing.received.map(({ event }) => event).filter(event => event.subject === id)
-      await until(`billing was told ${count} things of ${id}`, () => about().length >= count)
+      await until(`billing was told ${count} things of ${id}`, () => about().length >= count, 60_000)
       return about()
     },
 
