@@ -26,6 +26,7 @@ import { createStuck } from './db/stuck.ts'
 import { createTurns } from './db/turns.ts'
 import { createVault } from './db/vault.ts'
 import { createDesk } from './desk/desk.ts'
+import { createForwardLook } from './dns/forward.ts'
 import { type OperationKind, operationKinds } from './domain/states.ts'
 import { createIntake } from './intake/intake.ts'
 import { builtinIpam } from './ipam/builtin/driver.ts'
@@ -71,6 +72,8 @@ export interface AppOptions {
   dispatchMs?: number
   /** The most connections to the ledger's database at once; default: 16. */
   databaseConnections?: number
+  /** Name servers that are asked where names lead; default: those of the system. */
+  nameServers?: readonly string[]
   /** Drivers of your own, by the name that connections and servers give. */
   ipamDrivers?: Record<string, IpamFactory>
   panelDrivers?: Record<string, PanelFactory>
@@ -162,7 +165,12 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const lookAgain = createLookAgain(entries)
   const guests = createGuests({ ledger: createLedgerGuests(db), panel: panels.panel })
   const stuck = createStuck(db)
-  const ports = { reservations: createReservations(db), ipamOf: ipams.ipamOf, panelOf: panels.panelOf }
+  const ports = {
+    reservations: createReservations(db),
+    ipamOf: ipams.ipamOf,
+    panelOf: panels.panelOf,
+    lookForward: createForwardLook(options.nameServers ? { servers: options.nameServers } : {}),
+  }
   const runner = createRunner({
     operations,
     processors: {

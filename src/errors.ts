@@ -42,6 +42,8 @@ export const errorKinds = {
   address_taken: { status: 409, retry: 'never' },
   address_outside_pools: { status: 422, retry: 'never' },
 
+  ptr_not_confirmed: { status: 409, retry: 'never' },
+  dns_unavailable: { status: 503, retry: 'later' },
   address_not_assigned: { status: 404, retry: 'never' },
   record_not_ours: { status: 409, retry: 'never' },
   service_not_live: { status: 409, retry: 'never' },

@@ -35,7 +35,7 @@ type Bound = { address: Address; ptr: string | undefined; network?: AddressNetwo
  * 6. configure the server with it
  * 7. tell billing
  */
-export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
+export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports): Processor {
   return async run => {
     if (run.assignment && !isEntitled(run.assignment.state)) return superseded()
     if (!isAllocation(run)) throw notLive(run)
@@ -131,7 +131,11 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
   }
 
   /** Step 2. */
-  async function obtain(run: Allocation, { driver, pools }: Ipam, marker: Marker): Promise<IpamRecord> {
+  async function obtain(
+    run: Allocation,
+    { driver, pools, forwardCheck }: Ipam,
+    marker: Marker,
+  ): Promise<IpamRecord> {
     const { family, slot, pool } = run.assignment
     const requested = run.assignment.address ?? run.assignment.requested
     const found = await run.step(
@@ -148,7 +152,8 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
     }
     if (found) return found
     const limits = pool === undefined ? pools : [pool]
-    const ptr = ptrOf(run)
+    // Where names must lead back to their addresses, the address has to be known first.
+    const ptr = forwardCheck === 'off' ? ptrOf(run) : undefined
     return run.step('request', signal =>
       driver.request(
         {
@@ -195,9 +200,10 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
   }
 
   /** Step 4. */
-  async function setPtr(run: Allocation, { driver }: Ipam, record: IpamRecord, marker: Marker) {
-    const ptr = ptrOf(run)
+  async function setPtr(run: Allocation, ipam: Ipam, record: IpamRecord, marker: Marker) {
+    const { driver } = ipam
     if (!driver.abilities.ptr) return undefined
+    const ptr = await permitted(run, ipam, record.address)
     if (record.ptr === ptr)
       return run.step(
         'ptr',
@@ -206,6 +212,15 @@ export function allocate({ reservations, ipamOf, panelOf }: Ports): Processor {
       )
     await run.step('ptr', signal => driver.setPtr({ address: record.address, marker }, ptr, signal))
     return ptr
+  }
+
+  /** The name that is wanted, unless DNS must confirm it and does not: the address is of use without a name, too. */
+  async function permitted(run: Allocation, { forwardCheck }: Ipam, address: Address) {
+    const ptr = ptrOf(run)
+    if (ptr === undefined || forwardCheck === 'off') return ptr
+    const look = (signal: AbortSignal) => lookForward(ptr, address, signal)
+    const verdict = await run.step('look where the name leads', look, said => said)
+    return verdict === 'confirmed' || forwardCheck === 'warn' ? ptr : undefined
   }
 
   /** Step 5. */

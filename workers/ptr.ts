@@ -23,11 +23,12 @@ interface Target {
  * The name was validated when the change came in. The latest change wins; an older one that arrives late
  * ends as superseded.
  */
-export function ptr({ reservations, ipamOf, panelOf }: Ports): Processor {
+export function ptr({ reservations, ipamOf, panelOf, lookForward }: Ports): Processor {
   return async run => {
     const target = run.assignment ? targetOfAssignment(run) : await findTarget(run)
     if ('state' in target) return target
     const ipam = await ipamOf(run)
+    await confirm(run, ipam, target)
     await write(run, ipam, target)
     return done({
       assignment: { ptr: target.ptr ?? null },
@@ -89,6 +90,20 @@ export function ptr({ reservations, ipamOf, panelOf }: Ports): Processor {
     )
     if (isGone) throw notAssigned(run, 'any more')
     return waiting(left, { code: 'address_not_assigned', message: notAssigned(run).message })
+  }
+
+  /** Where the connection wants it, the name must lead back to the address. */
+  async function confirm(run: Run, { forwardCheck }: Ipam, { address, ptr }: Target): Promise<void> {
+    if (ptr === undefined || forwardCheck === 'off') return
+    const look = (signal: AbortSignal) => lookForward(ptr, address, signal)
+    const verdict = await run.step('look where the name leads', look, said => said)
+    if (verdict === 'confirmed' || forwardCheck === 'warn') return
+    throw verdict === 'no answer'
+      ? new IpbridgeError('dns_unavailable', `no name server answers whether ${ptr} leads to ${address}`)
+      : new IpbridgeError(
+          'ptr_not_confirmed',
+          `${ptr} does not lead to ${address}; point it there in DNS first, then retry the operation`,
+        )
   }
 
   async function write(run: Run, ipam: Ipam, { address, marker, held, ptr }: Target): Promise<void> {

@@ -3,6 +3,7 @@ import { AddressError, canonicalAddress } from '../domain/address.ts'
 import { resolutions } from '../domain/conflict.ts'
 import { messageTypes } from '../domain/delivery.ts'
 import { findingClasses } from '../domain/findings.ts'
+import { forwardChecks } from '../domain/forward-check.ts'
 import { guarded } from '../domain/guarded.ts'
 import { HostnameError, normalizeHostname } from '../domain/hostname.ts'
 import { reconcileSettings } from '../domain/reconcile-settings.ts'
@@ -45,7 +46,12 @@ export const connectionInput = z.strictObject({
   maxConcurrent: z.int().min(1).max(1000).optional().meta({ description: 'the most requests at once' }),
   tls: settings.optional().meta({ description: 'whom to trust: `ca`, `fingerprint`, `verify`' }),
   options: z
-    .looseObject({ reconcile: reconcileSettings.optional() })
+    .looseObject({
+      reconcile: reconcileSettings.optional(),
+      forwardCheck: z.enum(forwardChecks).optional().meta({
+        description: 'whether names must lead back to their addresses; default: off',
+      }),
+    })
     .optional()
     .meta({ description: 'of the driver; `reconcile`: what reconciliation does about what differs' }),
 })

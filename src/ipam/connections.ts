@@ -1,5 +1,6 @@
 import type { Problems } from '../db/problems.ts'
 import type { OpenConnection, OpenServer, Registry } from '../db/registry.ts'
+import { type ForwardCheck, forwardChecks } from '../domain/forward-check.ts'
 import { type ReconcileSettings, reconcileSettings } from '../domain/reconcile-settings.ts'
 import { IpbridgeError } from '../errors.ts'
 import { trustsAnybody } from '../http/tls.ts'
@@ -54,6 +55,7 @@ export function ipamConnections(options: {
       conflictPtr: connection.conflictPtr,
       login: connection.login,
       reconcile: reconcileSettingsOf(connection),
+      forwardCheck: forwardCheckOf(connection),
       driver: driverOf(connection),
       pools: undefined,
     }
@@ -73,6 +75,7 @@ export function ipamConnections(options: {
     rehearse(connection: OpenConnection): void {
       make(connection)
       reconcileSettingsOf(connection)
+      forwardCheckOf(connection)
     },
 
     /** The driver of a stored connection. */
@@ -92,6 +95,17 @@ export function ipamConnections(options: {
       return { ...(await byId(run.connectionId)), pools: poolsOf(server) }
     },
   }
+}
+
+/** `options.forwardCheck`. @throws invalid_configuration */
+function forwardCheckOf({ name, options }: OpenConnection): ForwardCheck {
+  const given = options['forwardCheck'] ?? 'off'
+  const found = forwardChecks.find(check => check === given)
+  if (found) return found
+  const message = `must be ${forwardChecks.join(', ')}`
+  throw new IpbridgeError('invalid_configuration', `connection ${name}: options.forwardCheck ${message}`, {
+    faults: [{ pointer: '/options/forwardCheck', message }],
+  })
 }
 
 /** @throws invalid_configuration where they are not as this version takes them */

@@ -6,6 +6,7 @@ import { IpbridgeError } from '../errors.ts'
 /** Options that belong to connections of any kind; others read them. */
 export const commonOptions = {
   reconcile: z.unknown().optional(),
+  forwardCheck: z.unknown().optional(),
 }
 
 /**

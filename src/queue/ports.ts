@@ -1,4 +1,6 @@
 import type { Reservations } from '../db/reservations.ts'
+import type { LookForward } from '../dns/forward.ts'
+import type { ForwardCheck } from '../domain/forward-check.ts'
 import type { ReconcileSettings } from '../domain/reconcile-settings.ts'
 import type { IpamDriver } from '../ipam/driver.ts'
 import type { PanelDriver } from '../panels/driver.ts'
@@ -15,6 +17,8 @@ export interface Ipam {
   login: string | undefined
   /** What reconciliation does there, as the connection's options say. */
   reconcile: ReconcileSettings
+  /** Whether names must lead back to their addresses. */
+  forwardCheck: ForwardCheck
   driver: IpamDriver
   /** The pools that the service's server is limited to. */
   pools: readonly string[] | undefined
@@ -27,4 +31,6 @@ export interface Ports {
   ipamOf(run: Run): Promise<Ipam>
   /** The panel of the service's server. */
   panelOf(run: Run): Promise<PanelDriver>
+  /** Asks DNS where a name leads. */
+  lookForward: LookForward
 }

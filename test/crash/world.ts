@@ -1,6 +1,7 @@
 import { createOperations } from '../../src/db/operations.ts'
 import { createReservations } from '../../src/db/reservations.ts'
 import { takeSnapshot } from '../../src/db/snapshot.ts'
+import { createForwardLook } from '../../src/dns/forward.ts'
 import type { EventInput } from '../../src/domain/events.ts'
 import { checkInvariants } from '../../src/domain/invariants.ts'
 import { createIntake } from '../../src/intake/intake.ts'
@@ -88,7 +89,8 @@ export async function createWorld(ipamName: 'memory' | 'builtin') {
     const operations = createOperations(db, { worker: 'mortal', leaseSeconds: 60 })
     const { ipamOf } = app.ipams
     const { panelOf } = app.panels
-    const ports = { reservations: createReservations(db), ipamOf, panelOf }
+    const lookForward = createForwardLook()
+    const ports = { reservations: createReservations(db), ipamOf, panelOf, lookForward }
     const runner = createRunner({
       operations,
       processors: {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createReservations } from '../../src/db/reservations.ts'
+import { createForwardLook } from '../../src/dns/forward.ts'
 import { IpbridgeError } from '../../src/errors.ts'
 import { ptr } from '../../workers/ptr.ts'
 import { admin } from '../helpers/api.ts'
@@ -127,6 +128,7 @@ describe('The change of a PTR', () => {
       stage.app,
       ptr({
         ipamOf,
+        lookForward: createForwardLook(),
         panelOf,
         reservations: {
           ...reservations,
@@ -177,6 +179,7 @@ describe('The change of a PTR', () => {
         stage.app,
         ptr({
           ipamOf: stage.app.ipams.ipamOf,
+          lookForward: createForwardLook(),
           panelOf: stage.app.panels.panelOf,
           reservations: {
             ...reservations,
