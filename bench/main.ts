@@ -8,7 +8,8 @@ import { endToEnd } from './end-to-end.ts'
 import { intake } from './intake.ts'
 import { nextFree } from './next-free.ts'
 import { queueNoop, untilConnected } from './queue-noop.ts'
-import { printReport } from './report.ts'
+import { type Comparison, reconcile } from './reconcile.ts'
+import { printComparisons, printReport } from './report.ts'
 import { sqlLimit } from './sql-limit.ts'
 import { peakMemoryMb, type Stage, setStage } from './stage.ts'
 
@@ -17,6 +18,19 @@ const concurrency = 300
 
 const quick = process.argv.includes('--quick')
 const size = (full: number) => (quick ? Math.ceil(full / 10) : full)
+
+/** How many addresses reconciliation compares. */
+const reconciled = [10_000, 100_000, 1_000_000].map(size)
+
+/** `--only reconcile`: this part alone. */
+async function runReconcile(): Promise<{ reconcile: Comparison[] }> {
+  const stage = await setStage({ name: 'reconcile', redis: false, embedded: false })
+  try {
+    return { reconcile: await reconcile(stage, reconciled) }
+  } finally {
+    await stage.tearDown()
+  }
+}
 
 export type Report = Awaited<ReturnType<typeof run>>
 
@@ -38,6 +52,8 @@ async function run() {
     await db.$disconnect()
     note('(e) intake over HTTP')
     const taken = await intake(stage, size(10_000))
+    note('(g) reconciliation with a simulated IPmanager')
+    const compared = await reconcile(stage, reconciled)
     const embedded = await embeddedDefault(note)
     return {
       endToEnd: {
@@ -49,6 +65,7 @@ async function run() {
       nextFree: latencies,
       intake: taken,
       memory: { maxRssMb: through.workerPeakMb, benchMb: await peakMemoryMb(process.pid) },
+      reconcile: compared,
       embedded,
       conditions: { ...conditions, concurrency, allocations: through.count },
     }
@@ -95,6 +112,14 @@ async function describe(stage: Stage, db: ReturnType<typeof openDatabase>) {
   }
 }
 
-const report = await run()
-if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-else printReport(report)
+const asJson = process.argv.includes('--json')
+const writeJson = (report: unknown) => process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+if (process.argv.join(' ').includes('--only reconcile')) {
+  const report = await runReconcile()
+  if (asJson) writeJson(report)
+  else printComparisons(report.reconcile)
+} else {
+  const report = await run()
+  if (asJson) writeJson(report)
+  else printReport(report)
+}

@@ -1,4 +1,5 @@
 import type { Report } from './main.ts'
+import type { Comparison } from './reconcile.ts'
 
 /** Prints the figures for people. */
 export function printReport(report: Report): void {
@@ -24,7 +25,19 @@ export function printReport(report: Report): void {
     print(`    ${pool.padEnd(29)}${used.toLocaleString('en').padStart(10)}${fixed(p50Ms)}${fixed(p99Ms)}`)
   }
   print('')
+  printComparisons(report.reconcile)
+  print('')
   for (const [name, value] of Object.entries(report.conditions)) print(`${name.padEnd(14)} ${value}`)
+}
+
+/** Prints how long reconciliation took. */
+export function printComparisons(figures: Comparison[]): void {
+  print(`(g) addresses compared with a simulated IPmanager${'seconds'.padStart(15)}${'MiB'.padStart(8)}`)
+  for (const { addresses, seconds, maxRssMb } of figures) {
+    print(
+      `    ${addresses.toLocaleString('en').padEnd(45)}${seconds.toFixed(1).padStart(15)}${String(maxRssMb).padStart(8)}`,
+    )
+  }
 }
 
 function perSecond(figure: number): string {

@@ -28,7 +28,7 @@ interface Row {
 export type LedgerEntries = ReturnType<typeof createLedgerEntries>
 
 /** How many assignments are read with one query. */
-const pageSize = 5_000
+const pageSize = 1_000
 
 const columns = Prisma.sql`a.id, a.service_id, a.slot, a.address, a.ptr, a.pool, a.conflicts`
 const isListed = Prisma.sql`a.state in ('reserved', 'active') and a.held`
