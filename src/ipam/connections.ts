@@ -54,6 +54,7 @@ export function ipamConnections(options: {
       addressSpace: connection.addressSpace,
       conflictPtr: connection.conflictPtr,
       login: connection.login,
+      hiddenTypes: connection.hiddenTypes,
       reconcile: reconcileSettingsOf(connection),
       forwardCheck: forwardCheckOf(connection),
       driver: driverOf(connection),

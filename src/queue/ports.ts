@@ -15,6 +15,8 @@ export interface Ipam {
   conflictPtr: string
   /** The account that it is asked with. */
   login: string | undefined
+  /** Groups that are left out of its list. */
+  hiddenTypes: readonly string[]
   /** What reconciliation does there, as the connection's options say. */
   reconcile: ReconcileSettings
   /** Whether names must lead back to their addresses. */

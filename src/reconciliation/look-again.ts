@@ -71,8 +71,12 @@ export function createLookAgain(entries: LedgerEntries) {
       }
       const difference = compareEntries(now?.entry, record, meaningOf, expected)
       const isThere = difference === undefined && record !== undefined && now?.entry !== undefined
+      const isHidden = record?.pool !== undefined && ipam.hiddenTypes.includes(record.pool)
       const since = now?.assignedAt
-      return { difference, omitted: isThere && !listed && since !== undefined && since < listedSince }
+      return {
+        difference,
+        omitted: isThere && !listed && !isHidden && since !== undefined && since < listedSince,
+      }
     })
   }
 }
