@@ -85,21 +85,22 @@ def create_forwarder(config, table, spool, stop):
                 note = spool.note(name)
                 events = events_of(note)
             except NotYet as wait:
-                if time.time() - note["ns"] / 1e9 > table["look_for_seconds"]:
-                    give_up(name, str(wait))
+                age = time.time() - note["ns"] / 1e9
+                if age > table["look_for_seconds"]:
+                    # An order that nobody paid, or whose addresses an earlier note has told of.
+                    say("%s is dropped: %s" % (name, wait))
+                    spool.forget(name)
+                    look_at.pop(name, None)
                 else:
-                    look_at[name] = time.monotonic() + table["look_again_seconds"]
+                    # What has waited for long is looked at less often.
+                    look_at[name] = time.monotonic() + max(table["look_again_seconds"], age / 10)
                 continue
             except ValueError as error:
-                give_up(name, str(error))
+                spool.refuse(name, str(error), note=True)
+                say("%s is set aside: %s" % (name, error))
                 continue
             spool.put(name, events)
             look_at.pop(name, None)
-
-    def give_up(name, why):
-        spool.refuse(name, why, note=True)
-        look_at.pop(name, None)
-        say("%s is set aside: %s" % (name, why))
 
     def deliver():
         """Sends everything that is to be sent, in order. Returns whether something was sent."""

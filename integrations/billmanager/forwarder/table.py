@@ -52,7 +52,8 @@ TABLE = {
     # Patterns for `type`, as the list shows it: which addresses are IPv6, and which are none of ours.
     "ipv6": "ipv6",
     "private": "privat",
-    # An order waits for payment before it has an address to be filled. It is looked for so often, so long.
+    # An order waits for payment before it has an address to be filled. It is looked for so often (and less often the
+    # longer it takes), and for so long.
     "look_again_seconds": 15,
     "look_for_seconds": 7 * 86400,
 }

@@ -152,6 +152,22 @@ describe.skipIf(queueMissing || pythonMissing)("BILLmanager's plugin", () => {
     await host.configure(server.url, token)
   })
 
+  it('drops an order of which nothing came for long, and sets aside what is no note', async () => {
+    await host.configure(server.url, token, { table: { look_for_seconds: -3_600 } })
+    const id = host.panel.billing.order({ domain: 'p.example.net' })
+    host.panel.panel.behave({ slotAfterPolls: 100 })
+    host.panel.billing.call('service.ip.edit', { plid: id, type: '7', count: '1', sok: 'ok' })
+    await writeFile(join(host.spool, 'new', '17-1'), 'what is this')
+    const { code, said } = await forward()
+    expect(code).toBe(0)
+    expect(said).toContain(`is dropped: service ${id} has no address that waits to be filled`)
+    expect(said).toContain('17-1 is set aside: 17-1 is no note of the handler')
+    expect(await host.spooled()).toEqual({ new: [], out: [], refused: ['17-1', '17-1.reason'] })
+    for (const name of ['17-1', '17-1.reason']) await rm(join(host.spool, 'refused', name))
+    host.panel.panel.behave({ slotAfterPolls: 0 })
+    await host.configure(server.url, token)
+  })
+
   it('tells of addresses that are no longer wanted, and of services that are closed', async () => {
     const id = host.panel.billing.order({ domain: 'c.example.net', slots: [{ main: true }, {}] })
     const slot = host.panel.billing.slots(id)[1]?.id
