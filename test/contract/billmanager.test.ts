@@ -144,8 +144,9 @@ describe.each([
     await tell('pool.low', { pool: 'v4', free: '3', lowWater: 10 })
     expect(panel.billing.problems()).toMatchObject([
       {
-        name: 'processingmodule_connect',
-        id: '1001',
+        name: 'ipmgr_connect',
+        id: '1',
+        param_pm_id: '1001',
         param_errormsg: 'operation o1 failed: pool_exhausted: no address is free',
       },
       { param_errormsg: 'pool v4 is low: 3 addresses are free' },

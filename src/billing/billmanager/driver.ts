@@ -81,16 +81,10 @@ export function billmanager(subscriber: OpenSubscriber): BillingCore {
   /** Enters a problem into the register that staff looks at. A panel that does not take it is no reason to wait. */
   async function report(item: string, message: string, signal: AbortSignal): Promise<string | undefined> {
     if (!options.problems) return undefined
-    const { problems, problem } = options.wire
-    const params = {
-      name: problem,
-      id: item,
-      param_pm_name: 'ipbridge',
-      param_pm_id: item,
-      param_errormsg: message,
-    }
+    const { problems, problem, problemId } = options.wire
+    const about = { param_pm_name: 'ipbridge', param_pm_id: item, param_errormsg: message }
     try {
-      await core.change(problems, { ...params, level: 'error' }, signal)
+      await core.change(problems, { name: problem, id: problemId, ...about, level: 'error' }, signal)
       return undefined
     } catch (error) {
       if (error instanceof PanelFault && error.retry === 'never') return `not registered: ${error.message}`

@@ -28,9 +28,13 @@ const words = {
   client: 'account',
   server: 'processingmodule',
   state: 'item_status',
-  /** The register of problems, and the names that it knows: a name of one's own may not be shown. */
+  /**
+   * The register of problems, and as which of those that it knows ours are entered: as trouble with the connection to
+   * IPmanager of this id, in whose place ipbridge stands.
+   */
   problems: 'problems.register',
-  problem: 'processingmodule_connect',
+  problem: 'ipmgr_connect',
+  problemId: '1',
 } as const
 
 export type Wire = Record<keyof typeof words, string>

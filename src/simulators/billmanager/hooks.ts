@@ -9,7 +9,7 @@ import { docAttributes, echo } from '../coremanager/reply.ts'
 export interface HookRun {
   event: string
   handler: string
-  stage: 'before' | 'after' | 'final'
+  stage: 'after' | 'final'
   ms: number
   code: number | null
   /** Whether it printed the document as it came. */
@@ -60,7 +60,7 @@ export function createHooks(folder: string | undefined) {
     runs,
     /** What happens around a call that has succeeded. */
     after(call: Call, outcome: Outcome): void {
-      const due = registered.filter(({ event, stage }) => event === call.func && stage !== 'before')
+      const due = registered.filter(({ event }) => event === call.func)
       if (due.length === 0) return
       const { body } = renderOutcome('xml', outcome, {
         mgr: 'billmgr',
@@ -82,7 +82,7 @@ function readHandlers(folder: string): Registered[] {
       ([, handler = '', body = '']) =>
         [...body.matchAll(/<event\s+([^>]*)\/>/g)].flatMap(([, attributes = '']) => {
           const event = /name="([^"]+)"/.exec(attributes)?.[1] ?? ''
-          const stages = ['before', 'after', 'final'] as const
+          const stages = ['after', 'final'] as const
           return stages
             .filter(stage => attributes.includes(`${stage}="yes"`))
             .map(stage => ({ event, handler, stage }))
