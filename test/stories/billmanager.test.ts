@@ -59,15 +59,19 @@ describe.skipIf(queueMissing || pythonMissing).each(told)(
         until(what, async () => modules.work() === 0 && (await isSo()), 60_000)
       /** Everything that was said on either side has been heard on the other. */
       const quiet = () =>
-        until('all is quiet', async () => {
-          const { new: noted, out } = await host.spooled()
-          const open = { state: { in: ['queued', 'running', 'waiting'] } }
-          const counts = await Promise.all([
-            world.app.db.operation.count({ where: open }),
-            world.app.db.delivery.count({ where: { state: 'pending' } }),
-          ])
-          return noted.length + out.length + Math.max(...counts) === 0
-        })
+        until(
+          'all is quiet',
+          async () => {
+            const { new: noted, out } = await host.spooled()
+            const open = { state: { in: ['queued', 'running', 'waiting'] } }
+            const counts = await Promise.all([
+              world.app.db.operation.count({ where: open }),
+              world.app.db.delivery.count({ where: { state: 'pending' } }),
+            ])
+            return noted.length + out.length + Math.max(...counts) === 0
+          },
+          60_000,
+        )
       const isActive = (id: string) => () => billing.item(id)?.status === '2'
 
       // An older service has an address that somebody has freed in IPmanager by hand.
@@ -118,7 +122,7 @@ describe.skipIf(queueMissing || pythonMissing).each(told)(
         sok: 'ok',
       })
       const isRenamed = () => /^www\.example\.com\.?$/.test(ipmanager.books.look(main)?.domain ?? '')
-      await until('the PTR is changed', isRenamed)
+      await until('the PTR is changed', isRenamed, 60_000)
 
       // The extra address is no longer wanted: it goes off the guest, and back.
       billing.call('service.ip.delete', { elid: extraRow?.id ?? '', plid: vps })
@@ -140,6 +144,6 @@ describe.skipIf(queueMissing || pythonMissing).each(told)(
       expect(modules.tasks()).toEqual([])
       expect(billing.problems()).toEqual([])
       expect((await host.spooled()).refused).toEqual([])
-    }, 120_000)
+    }, 300_000)
   },
 )

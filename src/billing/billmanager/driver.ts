@@ -26,7 +26,6 @@ const told = z.object({
   code: z.string().default(''),
   message: z.string().default(''),
 })
-type Told = z.output<typeof told>
 
 /** Below the lease of a delivery: what takes longer is tried again. */
 const longestMs = 45_000
@@ -62,7 +61,7 @@ export function billmanager(subscriber: OpenSubscriber): BillingCore {
       return report('0', `pool ${facts.pool} is low: ${facts.free} addresses are free`, signal)
     const item = itemOf(facts.service)
     if (item === undefined) return "the service is none of BILLmanager's"
-    const { slot, address, network } = facts
+    const { slot, address, network, operation, code, message } = facts
     const domain = facts.ptr ?? ''
     switch (type) {
       case 'address.assigned':
@@ -72,7 +71,7 @@ export function billmanager(subscriber: OpenSubscriber): BillingCore {
       case 'ptr.updated':
         return write.renamed(item, address, domain, signal)
       case 'operation.failed':
-        return report(item, failureOf(facts), signal)
+        return report(item, `operation ${operation} failed: ${code}: ${message}`, signal)
       default:
         return undefined
     }
@@ -137,8 +136,4 @@ export function billmanager(subscriber: OpenSubscriber): BillingCore {
       }
     },
   }
-}
-
-function failureOf({ operation, address, code, message }: Told): string {
-  return `operation ${operation} failed${address ? ` for ${address}` : ''}: ${code}: ${message}`
 }

@@ -1,6 +1,6 @@
 import { createAccounts } from '../coremanager/accounts.ts'
 import { createFaults, type Faults } from '../coremanager/faults.ts'
-import type { PanelFunction } from '../coremanager/panel.ts'
+import { levels, type PanelFunction } from '../coremanager/panel.ts'
 import { seededRandom } from '../coremanager/random.ts'
 import { type ListenOptions, serve } from '../coremanager/server.ts'
 import { createShell } from '../coremanager/shell.ts'
@@ -72,14 +72,10 @@ export async function startBillmanager(options: BillmanagerOptions = {}) {
 
   /** As a program of the panel does, which needs no password. @throws PanelError */
   function invoke(func: string, params: Record<string, string>): void {
-    const account = accounts.all().find(({ level }) => level === 30) as BillmanagerUser
-    functions[func]?.run({
-      func,
-      params: new URLSearchParams(params),
-      account,
-      lang: 'en',
-      listFault: undefined,
-    })
+    const called = functions[func]
+    const account = accounts.all().find(({ level }) => level === levels.root)
+    if (called === undefined || account === undefined) throw new Error(`nobody can call ${func}`)
+    called.run({ func, params: new URLSearchParams(params), account, lang: 'en', listFault: undefined })
   }
 
   const control = {

@@ -106,9 +106,7 @@ export const defaultBehaviour: Behaviour = {
   mostTries: 10,
 }
 
-export interface BillmanagerUser extends Account {
-  level: number
-}
+export type BillmanagerUser = Account
 
 /** An administrator for ipbridge, and the account that the panel's own programs use. */
 export const exampleUsers: BillmanagerUser[] = [

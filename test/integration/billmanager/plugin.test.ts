@@ -12,6 +12,9 @@ import {
 } from '../../helpers/billmanager.ts'
 import { until } from '../../helpers/until.ts'
 
+/** Each look at the panel starts a process, which may have to wait for its turn. */
+const patienceMs = 60_000
+
 describe.skipIf(queueMissing || pythonMissing)("BILLmanager's plugin", () => {
   let app: TestApp
   let server: Awaited<ReturnType<TestApp['serve']>>
@@ -126,31 +129,32 @@ describe.skipIf(queueMissing || pythonMissing)("BILLmanager's plugin", () => {
     ])
   })
 
-  it('tells of an extra address once it is there to be filled, of its PTR once it is filled', async () => {
-    await host.configure(server.url, token, { table: { look_again_seconds: 0.1 } })
-    const id = host.panel.billing.order({ domain: 'b.example.net' })
-    await forward()
-    host.panel.panel.behave({ slotAfterPolls: 2 })
-    host.panel.billing.call('service.ip.edit', { plid: id, type: '7', count: '1', sok: 'ok' })
-    const slot = host.panel.billing.slots(id)[1]?.id ?? ''
-    forwarder = host.forwarder()
-    await until('the order is told', async () =>
-      (await eventsOf(id)).some(({ type }) => type === 'ip.ordered'),
-    )
-    const change = { elid: slot, plid: id, domain: 'mail.b.example.net.', sok: 'ok' }
-    host.panel.billing.call('service.ip.edit', change)
-    const list = () => host.panel.panel.traffic()['service.ip']?.count ?? 0
-    const looks = list()
-    await until('it has looked for the address', () => list() > looks + 1)
-    expect((await host.spooled()).new).toHaveLength(1)
-    host.panel.billing.call('service.ip.add', { elid: slot, ip: '10.0.99.1', sok: 'ok' })
-    const changed = await until('the PTR is told', async () =>
-      (await eventsOf(id)).find(({ type }) => type === 'ptr.changed'),
-    )
-    expect(changed.data).toEqual({ service: id, address: '10.0.99.1', ptr: 'mail.b.example.net' })
-    host.panel.panel.behave({ slotAfterPolls: 0 })
-    await host.configure(server.url, token)
-  })
+  it(
+    'tells of an extra address once it is there to be filled, of its PTR once it is filled',
+    async () => {
+      await host.configure(server.url, token, { table: { look_again_seconds: 0.1 } })
+      const id = host.panel.billing.order({ domain: 'b.example.net' })
+      await forward()
+      host.panel.panel.behave({ slotAfterPolls: 2 })
+      host.panel.billing.call('service.ip.edit', { plid: id, type: '7', count: '1', sok: 'ok' })
+      const slot = host.panel.billing.slots(id)[1]?.id ?? ''
+      forwarder = host.forwarder()
+      const hasTold = async (type: string) => (await eventsOf(id)).find(event => event.type === type)
+      await until('the order is told', () => hasTold('ip.ordered'), patienceMs)
+      const change = { elid: slot, plid: id, domain: 'mail.b.example.net.', sok: 'ok' }
+      host.panel.billing.call('service.ip.edit', change)
+      const list = () => host.panel.panel.traffic()['service.ip']?.count ?? 0
+      const looks = list()
+      await until('it has looked for the address', () => list() > looks + 1, patienceMs)
+      expect((await host.spooled()).new).toHaveLength(1)
+      host.panel.billing.call('service.ip.add', { elid: slot, ip: '10.0.99.1', sok: 'ok' })
+      const changed = await until('the PTR is told', () => hasTold('ptr.changed'), patienceMs)
+      expect(changed.data).toEqual({ service: id, address: '10.0.99.1', ptr: 'mail.b.example.net' })
+      host.panel.panel.behave({ slotAfterPolls: 0 })
+      await host.configure(server.url, token)
+    },
+    3 * patienceMs,
+  )
 
   it('drops an order of which nothing came for long, and sets aside what is no note', async () => {
     await host.configure(server.url, token, { table: { look_for_seconds: -3_600 } })
@@ -260,7 +264,7 @@ describe.skipIf(queueMissing || pythonMissing)("BILLmanager's plugin", () => {
     expect(wrong.said).toContain('table has no kind; it has address, addresses, events')
     await host.configure(server.url, token)
     forwarder = host.forwarder()
-    await until('it has the lock', async () => (await readdir(host.spool)).includes('lock'))
+    await until('it has the lock', async () => (await readdir(host.spool)).includes('lock'), patienceMs)
     await until('a second one is refused', async () => {
       const second = host.forwarder('--once')
       return (await second.ended) === 1 && second.said.includes('another forwarder is at work')
