@@ -52,6 +52,11 @@ export function watched(
     release: (held, signal) => seen(() => driver.release(held, signal)),
     ...(claim ? { claim: (held, signal) => seen(() => claim(held, signal)) } : {}),
     ...(adopt ? { adopt: (records, signal) => seen(() => adopt(records, signal)) } : {}),
+    async check(signal) {
+      const result = await driver.check(signal)
+      if (result.ok) report(undefined)
+      return result
+    },
     async *list(signal, after) {
       try {
         yield* driver.list(signal, after)

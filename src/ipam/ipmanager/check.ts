@@ -5,10 +5,10 @@ import type { HttpClient } from '../../http/client.ts'
 import { trustsAnybody } from '../../http/tls.ts'
 import type { ConnectionCheck } from '../driver.ts'
 import type { Books } from './books.ts'
-import { countGroups } from './counts.ts'
+import { type Counts, countGroups } from './counts.ts'
 import { confirmNames } from './names-check.ts'
 import type { Options } from './options.ts'
-import { readRights } from './rights.ts'
+import { type Rights, readRights } from './rights.ts'
 import { versionOf } from './version.ts'
 
 export interface CheckParts {
@@ -24,6 +24,9 @@ export interface CheckParts {
 
 /** Levels of access (facts, section 1.2). */
 const adminLevel = 29
+
+/** How long addresses are counted. */
+const countMs = 15_000
 
 /** "Test connection": what works, what does not, and what an administrator of the panel has to do about it. */
 export function createCheck(parts: CheckParts) {
@@ -69,13 +72,26 @@ export function createCheck(parts: CheckParts) {
       const rights = await readRights({ user, admin, options, form }, signal)
       ok = rights.ok && ok
       remarks.push(...rights.remarks)
-      const { pools, listed } = await countGroups(books, rights, signal)
+      const { pools, listed } = await count(rights, remarks, signal)
       remarks.push(...confirmNames({ options, form, listed, confirmedBy: parts.confirmedBy() }))
       if (options.lookup === 'auto') remarks.push(await filterRemark(signal))
       return { ok, ...(version === undefined ? {} : { version }), pools, remarks }
     } catch (error) {
       signal.throwIfAborted()
       return { ok: false, pools: [], remarks: [...remarks, asIpbridgeError(error).message] }
+    }
+  }
+
+  /** A list may be longer than an administrator waits for: then it is not counted. */
+  async function count(rights: Rights, remarks: string[], signal: AbortSignal): Promise<Counts> {
+    const patience = AbortSignal.timeout(countMs)
+    try {
+      return await countGroups(books, rights, AbortSignal.any([signal, patience]))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!patience.aborted) throw error
+      remarks.push('What is used and free was not counted: its list is longer than could be read meanwhile.')
+      return { pools: [], listed: undefined }
     }
   }
 

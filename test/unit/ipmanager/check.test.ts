@@ -26,14 +26,9 @@ describe('"Test connection"', () => {
     const { ok, version, pools } = await driver.check(signal)
     expect({ ok, version }).toEqual({ ok: true, version: '5.210.0' })
     expect(pools).toEqual([
-      {
-        name: 'public',
-        total: `${256n + (1n << 64n)}`,
-        used: 4,
-        quarantined: 1,
-        free: `${251n + (1n << 64n)}`,
-      },
+      { name: 'public IPv4', total: '256', used: 4, quarantined: 1, free: '251' },
       { name: 'alias', total: '128', used: 0, quarantined: 0, free: '128' },
+      { name: 'public IPv6', total: `${1n << 64n}`, used: 0, quarantined: 0, free: `${1n << 64n}` },
     ])
   })
 
