@@ -95,6 +95,23 @@ describe.skipIf(queueMissing || !php)('In WHMCS', () => {
     await until('the address is back', async () => (await addressesOf(3)).length === 0)
   })
 
+  it('an account that runs keeps its addresses when somebody creates it once more, and that fails', async () => {
+    await run('PreModuleCreate', module(13))
+    const had = await addressesOf(13)
+    const runs = { 13: { pid: 12, clientid: 77, domain: 's13.example.net', serverid: 3, status: 'Active' } }
+    const { api } = await run('AfterModuleCreateFailed', module(13), runs)
+    expect(api.map(([command]) => command)).toEqual(['GetClientsProducts'])
+    await configure('http://127.0.0.1:1')
+    const { answers } = await run('PreModuleCreate', module(13), runs)
+    expect(answers).toEqual([{ abortcmd: true }])
+    await configure(server.url)
+    expect(await spooled()).toEqual([])
+    expect(await addressesOf(13)).toEqual(had)
+    const { items } = await app.desk.journals.events({ limit: 1000 })
+    const told = items.filter(({ data }) => JSON.stringify(data).includes('whmcs-test-13'))
+    expect(told.map(({ type }) => type)).toEqual(['service.created'])
+  })
+
   it('the fields are right also when the module wrote others', async () => {
     await run('PreModuleCreate', module(4))
     const { api } = await run('AfterModuleCreate', module(4))
@@ -147,6 +164,21 @@ describe.skipIf(queueMissing || !php)('In WHMCS', () => {
       const { addresses } = await app.desk.services.show(admin, 'whmcs-test-10')
       return addresses.some(({ ptr }) => ptr === 'new.example.net')
     })
+  })
+
+  it('nothing is lost while the token is of the wrong role: it is told later', async () => {
+    await run('PreModuleCreate', module(14))
+    const right = token
+    token = (await app.desk.tokens.add(admin, { name: 'whmcs-viewer', role: 'viewer' })).token
+    await configure(server.url)
+    const { log } = await run('AfterModuleTerminate', module(14))
+    expect(log).toEqual([])
+    expect(await spooled()).toHaveLength(1)
+    expect((await run('PreCronJob', {})).log).toEqual(['ipbridge: 1 events could not be told yet'])
+    token = right
+    await configure(server.url)
+    expect((await run('PreCronJob', {})).log).toEqual([])
+    await until('the address is back', async () => (await addressesOf(14)).length === 0)
   })
 
   it('nothing is lost while ipbridge is away: it is told later', async () => {

@@ -42,7 +42,7 @@ require_once __DIR__ . '/../ipbridge/Services.php';
 
     $on('PreModuleCreate', fn(array $vars) => $services->beforeCreate($vars['params']));
     $on('AfterModuleCreate', fn(array $vars) => $services->afterCreate($vars['params']));
-    $on('AfterModuleCreateFailed', fn(array $vars) => $services->gone($vars['params']));
+    $on('AfterModuleCreateFailed', fn(array $vars) => $services->failed($vars['params']));
     $on('AfterModuleTerminate', fn(array $vars) => $services->gone($vars['params']));
     $on('ServiceDelete', fn(array $vars) => $services->deleted((int) $vars['serviceid']));
     $on('ServiceEdit', fn(array $vars) => $services->edited((int) $vars['serviceid']));

@@ -141,7 +141,9 @@ final class Client
         }
         $detail = is_array($answer) && isset($answer['detail']) ? (string) $answer['detail'] : "it answered $status";
         $code = is_array($answer) && isset($answer['code']) ? (string) $answer['code'] : 'unreachable';
-        throw new Failure("ipbridge: $detail", $code, $status >= 500 || $status === 429 || $status === 401);
+        // What is wrong with the token, or on the way, is mended some day; what is wrong with the event is not.
+        $isFinal = $code !== 'unreachable' && in_array($status, [400, 404, 409, 413, 422], true);
+        throw new Failure("ipbridge: $detail", $code, !$isFinal);
     }
 
     /** @param array<string, mixed> $event */

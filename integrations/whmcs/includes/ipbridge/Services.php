@@ -54,7 +54,15 @@ final class Services
         }
     }
 
-    /** The account was not created, or is no more: the addresses go back. @param array<string, mixed> $params */
+    /** The account was not created: the addresses go back. @param array<string, mixed> $params */
+    public function failed(array $params): void
+    {
+        if ($this->knows($params) && !$this->runs((int) $params['serviceid'])) {
+            $this->goneById((int) $params['serviceid']);
+        }
+    }
+
+    /** The account is no more: the addresses go back. @param array<string, mixed> $params */
     public function gone(array $params): void
     {
         if ($this->knows($params)) {
@@ -154,6 +162,15 @@ final class Services
         return trim(str_replace('/', '-', $this->config['source']), '-') . "-$service";
     }
 
+    /**
+     * Whether a service has an account that uses its addresses. Staff may tell WHMCS to create one once more, which
+     * fails; the addresses must not go back then.
+     */
+    private function runs(int $service): bool
+    {
+        return in_array($this->product($service)['status'] ?? '', ['Active', 'Suspended'], true);
+    }
+
     /** A service as WHMCS has it, with the names that modules use. @return array<string, mixed>|null */
     private function product(int $service): ?array
     {
@@ -209,7 +226,9 @@ final class Services
     {
         ($this->log)("ipbridge: service {$params['serviceid']} is not created, since it has no address: $why");
         // What was or will be taken for it goes back; the next try asks anew.
-        $this->tell('service.deleted', ['service' => $this->nameOf((int) $params['serviceid'])]);
+        if (!$this->runs((int) $params['serviceid'])) {
+            $this->tell('service.deleted', ['service' => $this->nameOf((int) $params['serviceid'])]);
+        }
         return ['abortcmd' => true];
     }
 }
