@@ -38,8 +38,8 @@ export async function* servicesOfCsv(
   onBadLine: (bad: BadLine) => void,
 ): AsyncGenerator<ImportedService> {
   let current: ImportedService | undefined
-  for await (const { record, where } of linesOf(input)) {
-    const read = readLine(record, where)
+  for await (const { record, where, misfit } of linesOf(input)) {
+    const read = misfit === undefined ? readLine(record, where) : { where, message: misfit }
     if ('message' in read) {
       onBadLine(read)
       continue
@@ -54,23 +54,40 @@ export async function* servicesOfCsv(
   if (current) yield current
 }
 
-async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<{ record: Line; where: string }> {
+interface CsvLine {
+  record: Line
+  where: string
+  /** Why its values cannot be told apart, where they cannot. */
+  misfit: string | undefined
+}
+
+async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<CsvLine> {
+  let width = 0
   const parser = pipeline(
     input,
     parse({
       bom: true,
-      columns: header => checkHeader(header.map((name: string) => name.trim().toLowerCase())),
+      columns: (header: string[]) => {
+        width = header.length
+        return checkHeader(header.map(name => name.trim().toLowerCase()))
+      },
       delimiter: [',', ';', '\t'],
       trim: true,
       skip_empty_lines: true,
       info: true,
+      // One line with too few values is no reason to leave all that follow unread.
+      relax_column_count: true,
       max_record_size: 65_536,
     }),
     // What went wrong is thrown to whoever reads the records.
     () => undefined,
   )
   try {
-    for await (const { record, info } of parser) yield { record, where: `line ${info.lines}` }
+    for await (const { record, info } of parser) {
+      const misfit =
+        info.index === width ? undefined : `it has ${info.index} columns where the first line has ${width}`
+      yield { record, where: `line ${info.lines}`, misfit }
+    }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
     throw new IpbridgeError('invalid_request', `this is not CSV that can be read: ${error.message}`, {

@@ -121,9 +121,13 @@ describe.skipIf(queueMissing)('An import from CSV', () => {
       'f3,vps,c1,f3.example.net,node1,,10.0.0.300,,',
       'f4,vps,c1,f4.example.net,node1,,10.0.0.52,bad..name,',
       'f5,vps,c1,f5.example.net,node1,,10.0.0.53,,no spaces',
+      'f6,vps,c1,f6.example.net,node1',
+      'f7,vps,c1,f7.example.net,node1,,10.0.0.54,,,one too many',
+      'f8,vps,c1,f8.example.net,node1,,10.0.0.55,,',
     ])
-    expect(counts.services).toBe(0)
-    expect(bad.map(({ where }) => where)).toEqual(['line 2', 'line 3', 'line 4', 'line 5', 'line 6'])
+    expect(counts).toMatchObject({ services: 1, newServices: 1 })
+    expect(bad.map(({ where }) => where)).toEqual([2, 3, 4, 5, 6, 7, 8].map(line => `line ${line}`))
+    expect(bad[5]?.message).toBe('it has 5 columns where the first line has 9')
     expect(bad[0]?.message).toBe('kind must be a lower-case word such as vps, dedicated, hosting or license')
     expect(bad[2]?.message).toContain('"10.0.0.300" is not an IP address')
   })
