@@ -12,8 +12,7 @@ import type { Announcer } from '../queue/announcer.ts'
 import type { Recheck } from '../reconciliation/recheck.ts'
 import { type Actor, audit } from './actor.ts'
 import { findingsToApply, type StoredFinding } from './findings.ts'
-import { type PlanView, readPlans } from './reconciliations.ts'
-import { uuid } from './tokens.ts'
+import { isRun, type PlanView, readPlans } from './reconciliations.ts'
 
 export type PlanDesk = ReturnType<typeof planDesk>
 
@@ -32,9 +31,7 @@ export function planDesk(options: {
 
   /** The plan, if it is its connection's newest and still open. @param which its id or its hash */
   async function current(which: string): Promise<PlanView & { connectionId: string }> {
-    const condition =
-      which.length > 20 ? Prisma.sql`r.id = ${uuid(which)}::uuid` : Prisma.sql`r.hash = ${which}`
-    const [plan] = await readPlans(db, condition, 1)
+    const [plan] = await readPlans(db, isRun(which), 1)
     if (plan === undefined) throw new IpbridgeError('not_found', `there is no plan ${which}`)
     const { id: connectionId } = await db.connection.findUniqueOrThrow({ where: { name: plan.connection } })
     const [newest] = await readPlans(db, Prisma.sql`r.connection_id = ${connectionId}::uuid`, 1)

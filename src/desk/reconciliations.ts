@@ -53,6 +53,10 @@ export type ReconciliationDesk = ReturnType<typeof reconciliationDesk>
 /** How many findings are shown with their plan. */
 const mostShown = 1_000
 
+/** @param which the id of a run, or the hash of its plan @throws not_found where it can be neither */
+export const isRun = (which: string): Prisma.Sql =>
+  which.length > 20 ? Prisma.sql`r.id = ${uuid(which)}::uuid` : Prisma.sql`r.hash = ${which}`
+
 /** Reads plans by a condition, newest first. */
 export const readPlans = (db: Pick<Db, '$queryRaw'>, where: Prisma.Sql, take: number) => db.$queryRaw<
   PlanView[]

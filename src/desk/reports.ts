@@ -1,10 +1,9 @@
 import { stringify as csvOf } from 'csv-stringify/sync'
-import { type Db, Prisma } from '../db/client.ts'
+import type { Db } from '../db/client.ts'
 import { IpbridgeError } from '../errors.ts'
 import { type FindingFilter, type FindingView, readFindings } from './findings.ts'
 import type { Page } from './paging.ts'
-import { type PlanView, readPlans } from './reconciliations.ts'
-import { uuid } from './tokens.ts'
+import { isRun, type PlanView, readPlans } from './reconciliations.ts'
 
 export const reportFormats = ['csv', 'json'] as const
 export type ReportFormat = (typeof reportFormats)[number]
@@ -29,9 +28,9 @@ const csvColumns = [
 
 /** What runs found, in pages or as a file. Reports are kept. */
 export function reportDesk({ db }: { db: Db }) {
-  async function planOf(id: string): Promise<PlanView> {
-    const [plan] = await readPlans(db, Prisma.sql`r.id = ${uuid(id)}::uuid`, 1)
-    if (plan === undefined) throw new IpbridgeError('not_found', `there is no reconciliation ${id}`)
+  async function planOf(which: string): Promise<PlanView> {
+    const [plan] = await readPlans(db, isRun(which), 1)
+    if (plan === undefined) throw new IpbridgeError('not_found', `there is no reconciliation ${which}`)
     return plan
   }
 
@@ -82,9 +81,13 @@ export function reportDesk({ db }: { db: Db }) {
       return readFindings(db, plan.id, filter)
     },
 
-    /** A report as a file, piece by piece, so that a large one takes no memory. @throws not_found */
-    async report(id: string, format: ReportFormat): Promise<AsyncIterable<string>> {
-      const plan = await planOf(id)
+    /**
+     * A report as a file, piece by piece, so that a large one takes no memory.
+     * @param which the id of the run, or the hash of its plan
+     * @throws not_found
+     */
+    async report(which: string, format: ReportFormat): Promise<AsyncIterable<string>> {
+      const plan = await planOf(which)
       return format === 'csv' ? asCsv(plan) : asJson(plan)
     },
   }

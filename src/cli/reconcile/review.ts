@@ -54,12 +54,12 @@ export function addExportCommand(reconcile: Command): void {
   reconcile
     .command('export')
     .description('write a whole report, with what is gone since the run before')
-    .argument('<id>', 'of the reconciliation')
+    .argument('<plan>', 'its hash, or the id of the run')
     .addOption(new Option('--format <format>', 'how').choices([...reportFormats]).default('json'))
     .option('--output <file>', 'where to; default: standard output')
-    .action((id: string, { format, output }: { format: ReportFormat; output?: string }) =>
+    .action((which: string, { format, output }: { format: ReportFormat; output?: string }) =>
       withApp(async ({ app, signal }) => {
-        const report = await app.desk.reconciliations.report(id, format)
+        const report = await app.desk.reconciliations.report(which, format)
         if (output === undefined) for await (const piece of report) await write(piece)
         else await pipeline(Readable.from(report), createWriteStream(output, { flags: 'wx' }), { signal })
       }),

@@ -35,7 +35,9 @@ export function createCheck(parts: CheckParts) {
   /** Signs an account in, and tells what is wrong with it. @returns whether it can be worked with */
   async function checkAccounts(remarks: string[], signal: AbortSignal): Promise<boolean> {
     const { level } = await user.enter(signal)
-    if (level !== undefined && level >= adminLevel) {
+    if (level === undefined || level < adminLevel) {
+      remarks.push(`The login ${user.login} is accepted${atLevel(level)}.`)
+    } else {
       remarks.push(
         `The login ${user.login} is an administrator (level ${level}): its requests are not limited to ranges. Make an account of level User in IPmanager for it.`,
       )
@@ -54,6 +56,8 @@ export function createCheck(parts: CheckParts) {
         )
         return false
       }
+      const may = entry.level === undefined ? '' : ': it may list the addresses of all'
+      remarks.push(`The adminlogin ${admin.login} is accepted${atLevel(entry.level)}${may}.`)
     } catch (error) {
       remarks.push(`The account for reconciliation: ${asIpbridgeError(error).message}.`)
       return false
@@ -101,6 +105,9 @@ export function createCheck(parts: CheckParts) {
       : 'Whether its filter finds our markers is not known yet: until it was seen to, whole lists are read.'
   }
 }
+
+const atLevel = (level: number | undefined) =>
+  level === undefined ? ', at a level that the panel does not tell' : ` (level ${level})`
 
 /** What is wrong with the way to the panel, loudly. */
 function transportRemarks({ target }: HttpClient): string[] {

@@ -42,7 +42,10 @@ export async function readRights(
     )
     return { ok: false, groups, ranges, remarks }
   }
-  if (lacking.length > 0) {
+  if (lacking.length === 0) {
+    const from = groups === undefined ? 'which groups, the panel does not tell' : groups.join(', ')
+    remarks.push(`The user ${user.login} may take addresses from: ${from}.`)
+  } else {
     remarks.push(
       `The user ${user.login} may not take from ${lacking.length === 1 ? 'group' : 'groups'} ${lacking.join(', ')}, only from ${groups?.join(', ')}. Allow it in IPmanager (Users, Rights), or change options.groups.`,
     )

@@ -70,6 +70,11 @@ describe.skipIf(backend === 'redis')('ipbridge reconcile', () => {
     const [latest] = JSON.parse((await run('list', '--json')).out).items
     expect((await run('list')).out).toContain(latest.id)
     expect(JSON.parse((await run('export', latest.id)).out)).toMatchObject({ id: latest.id, gone: [{}, {}] })
+    expect(JSON.parse((await run('export', latest.hash)).out)).toMatchObject({ id: latest.id })
+    expect(await run('export', 'nonsense')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('there is no reconciliation nonsense'),
+    })
     expect((await run('export', latest.id, '--format', 'csv', '--output', file)).code).toBe(0)
     expect((await readFile(file, 'utf8')).split('\n')[1]).toContain('missing,10.0.1.1,fill-1,still')
   })

@@ -58,6 +58,16 @@ describe('"Test connection"', () => {
     expect((await check({ options: { marker: 'ptr' } })).text).not.toContain('has no field note')
   })
 
+  it('tells the rights of both accounts where nothing is wrong with them', async () => {
+    const { ok, text } = await check()
+    expect(ok).toBe(true)
+    expect(text).toContain('The login bill is accepted (level 16).')
+    expect(text).toContain(
+      'The adminlogin bill_admin is accepted (level 29): it may list the addresses of all.',
+    )
+    expect(text).toContain('The user bill may take addresses from: public, alias.')
+  })
+
   it('tells of a user that has no rights, and where to give them', async () => {
     panel.users.put({ name: 'bill', password: 'bill-password' })
     const { ok, text } = await check()
