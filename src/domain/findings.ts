@@ -96,7 +96,10 @@ export function compareEntries(
     const meaning = meaningOf(theirs.marker)
     return meaning === 'in flight' ? undefined : differ(meaning)
   }
-  if (theirs.marker !== ours.marker) return differ('foreign')
+  if (theirs.marker !== ours.marker) {
+    const isTaken = theirs.marker !== undefined && meaningOf(theirs.marker) === 'conflict'
+    return differ(isTaken ? 'conflict' : 'foreign')
+  }
   if (expected.ptrs && !samePtr(theirs.ptr, ours.ptr)) return differ(isMarked ? 'conflict' : 'ptr')
   return isOwnerRight(ours, theirs, expected) && isGroupRight(ours, theirs, expected)
     ? undefined

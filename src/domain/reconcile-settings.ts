@@ -144,7 +144,7 @@ export function actionFor(
       if (policy === 'fix-theirs') return 'ptr'
       return isName((difference.theirs as TheirEntry).ptr) ? 'import' : 'report'
     case 'conflict':
-      return difference.ours === null ? 'report' : 'ptr'
+      return isOurRecord(difference as Difference<OurEntry, TheirEntry>) ? 'ptr' : 'report'
     case 'foreign':
     case 'owner':
       return isClaimable(difference as Difference<OurEntry, TheirEntry>, can) ? 'adopt' : 'report'
@@ -155,6 +155,11 @@ export function actionFor(
     case 'unknown':
       return 'report'
   }
+}
+
+/** Of an address in conflict the record is the claimant's, until an operator decides. */
+function isOurRecord({ ours, theirs }: Difference<OurEntry, TheirEntry>): boolean {
+  return ours !== null && ours.marker === theirs?.marker
 }
 
 /** A record can be made ours where it is marked as nobody's and owned by nobody else, or where it is marked as ours. */

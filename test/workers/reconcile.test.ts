@@ -210,7 +210,7 @@ describe('Reconciliation', () => {
         async () => {
           // The holder's own record is gone: the claimant's mark stands in its place.
           const [first, ...others] = await findings()
-          expect(first).toBe(`foreign ${taken} → report`)
+          expect(first).toBe(`conflict ${taken} → report`)
           expect(others).toEqual([])
         },
       )
