@@ -37,6 +37,7 @@ import { type IpamFactory, ipamConnections } from './ipam/connections.ts'
 import { ipmanager } from './ipam/ipmanager/driver.ts'
 import type { Log } from './log.ts'
 import { dcimanager5 } from './panels/dcimanager5.ts'
+import { knownGuest } from './panels/known-guest.ts'
 import { noPanel } from './panels/none.ts'
 import { proxmox } from './panels/proxmox/driver.ts'
 import { type PanelFactory, serverPanels } from './panels/servers.ts'
@@ -163,12 +164,14 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const reconciliations = createReconciliations(db)
   const entries = createLedgerEntries(db)
   const lookAgain = createLookAgain(entries)
-  const guests = createGuests({ ledger: createLedgerGuests(db), panel: panels.panel })
+  const ledgerGuests = createLedgerGuests(db)
+  const reservations = createReservations(db)
+  const guests = createGuests({ ledger: ledgerGuests, panel: panels.panel })
   const stuck = createStuck(db)
   const ports = {
-    reservations: createReservations(db),
+    reservations,
     ipamOf: ipams.ipamOf,
-    panelOf: panels.panelOf,
+    panelOf: knownGuest({ panelOf: panels.panelOf, ledger: ledgerGuests, reservations }),
     lookForward: createForwardLook(options.nameServers ? { servers: options.nameServers } : {}),
   }
   const runner = createRunner({

@@ -80,6 +80,22 @@ export function createLedgerGuests(db: Db) {
       return new Map(rows.map(({ busy, work, ...row }) => [row.id, { ...toService(row), busy, work }]))
     },
 
+    /**
+     * The addresses that a service came with when it was taken over: in use, although nothing here has configured
+     * them. And whether it has moved to another server since.
+     */
+    async takenOver(serviceId: string): Promise<{ addresses: Address[]; moved: boolean }> {
+      const rows = await db.$queryRaw<{ address: Address; moved: boolean }[]>`
+        select host(a.address) as address,
+          exists (select from operation o where o.service_id = a.service_id and o.payload ? 'leaves') as moved
+        from assignment a
+        where a.service_id = ${serviceId} and a.state in ('active', 'releasing') and a.held and a.address is not null
+          and not exists (
+            select from operation o where o.assignment_id = a.id and o.kind = 'allocate' and o.state = 'done')
+        order by a.address`
+      return { addresses: rows.map(({ address }) => address), moved: rows.some(({ moved }) => moved) }
+    },
+
     /** Who has each of these addresses, in the address space of a connection. */
     async tenants(connectionId: string, addresses: Address[]): Promise<Map<Address, Tenant>> {
       const rows = await db.$queryRaw<(Tenant & { address: Address })[]>`

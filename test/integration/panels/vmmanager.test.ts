@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { vmmanager5 } from '../../../src/panels/vmmanager5.ts'
 import type { GuestPanel } from '../../../src/simulators/guests/start.ts'
 import { startVmmanager5 } from '../../../src/simulators/vmmanager5/start.ts'
 import { startVmmanager6, type Vmmanager6 } from '../../../src/simulators/vmmanager6/start.ts'
 import { admin } from '../../helpers/api.ts'
 import { queueMissing, startTestApp, type TestApp } from '../../helpers/app.ts'
 import { events } from '../../helpers/events.ts'
+import { panelAddress, panelService } from '../../helpers/panel-service.ts'
+import { openServer } from '../../helpers/servers.ts'
 import { until } from '../../helpers/until.ts'
 
 describe.skipIf(queueMissing)('servers with VMmanager', () => {
@@ -96,5 +99,60 @@ describe.skipIf(queueMissing)('servers with VMmanager', () => {
       comment: '[ipb:service:mover]',
       addresses: [{ ip: after.address }],
     })
+  })
+
+  /** A guest that billing had made before, and its service, taken over without its id. */
+  async function takenOver(id: string, address: string): Promise<string> {
+    const guest = five.books.add(`customer-${id}`)
+    const panel = vmmanager5(openServer({ url: five.url }))
+    await panel.configure(panelService({ guest }), panelAddress(address), new AbortController().signal)
+    const service = {
+      where: 'line 2',
+      id,
+      kind: 'vps',
+      client: 'c1',
+      domain: `${id}.example.net`,
+      server: 'five',
+    }
+    const list = async function* () {
+      yield { ...service, addresses: [{ where: 'line 2', address }] }
+    }
+    const { signal } = new AbortController()
+    const { newAddresses } = await app.desk.imports.run(admin, list(), { dryRun: false, signal })
+    expect(newAddresses).toBe(1)
+    return guest
+  }
+
+  it('get no second guest for a service that was taken over: the one with its address is found', async () => {
+    const guest = await takenOver('over-1', '192.0.2.101')
+    const before = five.books.guests().length
+    await tell(events.ordered('over-1', 'o1'))
+    const extra = await until('it has two', async () => {
+      const { addresses } = await service('over-1')
+      return addresses.find(({ slot, state }) => slot !== 'main' && state === 'active')?.address
+    })
+    expect((await service('over-1')).guest).toBe(guest)
+    expect(five.books.guests()).toHaveLength(before)
+    expect(five.books.look(guest)?.addresses.map(({ ip }) => ip)).toEqual(['192.0.2.101', extra])
+  })
+
+  it('have an address of a service that was taken over taken off its guest before it goes back', async () => {
+    const guest = await takenOver('over-2', '192.0.2.102')
+    await tell({ ...events.deleted('over-2'), time: new Date().toISOString() })
+    await until('it is released', async () => (await service('over-2')).addresses.length === 0)
+    expect(five.books.look(guest)?.addresses).toEqual([])
+  })
+
+  it('get no guest for a service that was taken over, whose own is not found', async () => {
+    const guest = await takenOver('over-3', '192.0.2.103')
+    five.books.remove(guest)
+    const before = five.books.guests().length
+    await tell(events.ordered('over-3', 'o1'))
+    const failed = await until('it has failed', async () => {
+      const operation = await operationOf('over-3')
+      return operation?.state === 'failed' ? operation : undefined
+    })
+    expect(failed.error?.message).toContain('billing must send service.guest')
+    expect(five.books.guests()).toHaveLength(before)
   })
 })
