@@ -14,6 +14,7 @@ import { type EmbeddedPostgres, openEmbeddedPostgres } from './db/embedded/postg
 import { createImports } from './db/imports.ts'
 import { createLedgerEntries } from './db/ledger-entries.ts'
 import { createLedgerGuests } from './db/ledger-guests.ts'
+import { createLedgerServices } from './db/ledger-services.ts'
 import { migrate } from './db/migrate.ts'
 import { createNotes } from './db/notes.ts'
 import { type Claimed, createOperations } from './db/operations.ts'
@@ -56,6 +57,7 @@ import { createGuests } from './reconciliation/guests.ts'
 import { createLookAgain } from './reconciliation/look-again.ts'
 import { createNightly } from './reconciliation/nightly.ts'
 import { createRecheck } from './reconciliation/recheck.ts'
+import { createUnbilled } from './reconciliation/unbilled.ts'
 
 export type App = Awaited<ReturnType<typeof createApp>>
 
@@ -160,6 +162,13 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     },
   })
 
+  // What billing is told
+  const pace = options.dispatchMs === undefined ? {} : { intervalMs: options.dispatchMs }
+  const deliveries = createDeliveries(db, vault)
+  const billings = billingCores({ deliveries, drivers: { billmanager } })
+  const senders = { webhook: sendWebhook, ...billings.senders }
+  const deliverer = createDeliverer({ deliveries, senders, log, ...pace })
+
   // The four processors
   const reconciliations = createReconciliations(db)
   const entries = createLedgerEntries(db)
@@ -168,6 +177,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const reservations = createReservations(db)
   const guests = createGuests({ ledger: ledgerGuests, panel: panels.panel })
   const stuck = createStuck(db)
+  const unbilled = createUnbilled({ ledger: createLedgerServices(db), cores: billings.all })
   const ports = {
     reservations,
     ipamOf: ipams.ipamOf,
@@ -180,20 +190,13 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       allocate: allocate(ports),
       release: release(ports),
       ptr: ptr(ports),
-      reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain, guests, stuck }),
+      reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain, guests, stuck, unbilled }),
     },
     announce: announcer.announce,
     onParked,
     clock,
     log,
   })
-  const pace = options.dispatchMs === undefined ? {} : { intervalMs: options.dispatchMs }
-
-  // What billing is told
-  const deliveries = createDeliveries(db, vault)
-  const billings = billingCores({ deliveries, drivers: { billmanager } })
-  const senders = { webhook: sendWebhook, ...billings.senders }
-  const deliverer = createDeliverer({ deliveries, senders, log, ...pace })
 
   // What people can see and do
   const desk = createDesk({

@@ -13,6 +13,7 @@ import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
 import type { Guests } from '../src/reconciliation/guests.ts'
 import type { Candidate, LookAgain } from '../src/reconciliation/look-again.ts'
+import type { Unbilled } from '../src/reconciliation/unbilled.ts'
 
 type ReconcilePorts = Pick<Ports, 'ipamOf'> & {
   reconciliations: Reconciliations
@@ -20,6 +21,7 @@ type ReconcilePorts = Pick<Ports, 'ipamOf'> & {
   lookAgain: LookAgain
   guests: Guests
   stuck: Stuck
+  unbilled: Unbilled
 }
 
 /** What one run works with. */
@@ -45,7 +47,7 @@ const mostUnknownReads = 10_000
  * goes: a run that was stopped goes on where it was.
  */
 export function reconcile(ports: ReconcilePorts): Processor {
-  const { ipamOf, reconciliations, entries, lookAgain, guests, stuck } = ports
+  const { ipamOf, reconciliations, entries, lookAgain, guests, stuck, unbilled } = ports
 
   return async run => {
     const ipam = await ipamOf(run)
@@ -148,12 +150,13 @@ export function reconcile(ports: ReconcilePorts): Processor {
     return tally
   }
 
-  /** Looks at guests and operations. @returns what could not be looked at */
+  /** Looks at guests, operations and billing. @returns what could not be looked at */
   async function lookElsewhere({ run, ipam, begun }: Comparison, tally: Tally): Promise<string[]> {
     const { policies } = begun
     const key = { id: begun.id, epoch: run.epoch }
     const checkpoint = { phase: 'elsewhere' as const, after: undefined, tally }
     const remarks: string[] = []
+    const away = (remark: string) => remarks.push(remark)
     if (!(await reconciliations.store(key, checkpoint, []))) throw new FenceLost(run.id)
     await reconciliations.forgetElsewhere(key)
 
@@ -174,7 +177,6 @@ export function reconcile(ports: ReconcilePorts): Processor {
     }
 
     if (policies.stray !== 'ignore' || policies.unconfigured !== 'ignore') {
-      const away = (remark: string) => remarks.push(remark)
       await run.step(
         'look at the guests',
         signal => keep(guests.list(ipam.connectionId, away, signal)),
@@ -184,6 +186,9 @@ export function reconcile(ports: ReconcilePorts): Processor {
     if (policies.stuck !== 'ignore') {
       const { stuckHours = 24 } = ipam.reconcile
       await run.step('look at open work', () => keep(stuck.list(ipam.connectionId, stuckHours)), found)
+    }
+    if (policies.unbilled !== 'ignore' && (await unbilled.canAsk())) {
+      await run.step('look at billing', signal => keep(unbilled.list(ipam.connectionId, away, signal)), found)
     }
     return remarks
   }

@@ -29,6 +29,8 @@ export interface BillingCore {
 
 export interface Unusable {
   where: string
+  /** The id of the service that is there nevertheless, where that is known. */
+  service?: string
   message: string
 }
 

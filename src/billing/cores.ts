@@ -50,6 +50,8 @@ export function billingCores(options: { deliveries: Deliveries; drivers: Record<
   return {
     kinds: Object.keys(drivers),
     senders: Object.fromEntries(Object.keys(drivers).map(kind => [kind, send])),
+    /** All that are told of things now. */
+    all: async (): Promise<BillingCore[]> => (await deliveries.active(Object.keys(drivers))).map(coreOf),
     core: async (id: string): Promise<BillingCore> => coreOf(await deliveries.openSubscriber(id)),
     /** Checks settings before they are stored; asks nobody. @throws invalid_configuration */
     rehearse: (subscriber: OpenSubscriber): BillingCore => make(subscriber),

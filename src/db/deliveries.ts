@@ -80,6 +80,13 @@ export function createDeliveries(db: Db, vault: Vault) {
   return {
     openSubscriber,
 
+    /** Those of some kinds that are told of things. */
+    async active(kinds: string[]): Promise<OpenSubscriber[]> {
+      const where = { kind: { in: kinds }, state: 'active' }
+      const rows = await db.subscriber.findMany({ where, select: { id: true }, orderBy: { name: 'asc' } })
+      return Promise.all(rows.map(({ id }) => openSubscriber(id)))
+    },
+
     /**
      * Turns new messages into deliveries. What transactions that still run may put in between comes later, in order.
      * @returns the subscribers that are not disabled

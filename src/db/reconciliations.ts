@@ -165,7 +165,7 @@ export function createReconciliations(db: Db) {
       await db.$executeRaw`
         delete from finding f using reconciliation r
         where r.id = ${key.id}::uuid and r.epoch = ${key.epoch}::int and f.reconciliation_id = r.id
-          and f.class in ('stuck', 'stray', 'unconfigured')`
+          and f.class in ('stuck', 'stray', 'unconfigured', 'unbilled')`
     },
 
     /** Says why a run came no further. @param options.ended nobody will go on with it */

@@ -28,7 +28,8 @@ export interface TheirEntry {
  * `orphan`: carries our marker without a live assignment · `unknown`: held, and we know nothing of it ·
  * `ptr`: the names differ · `owner`: the owner or the group differs · `conflict`: marked with the conflict PTR.
  * Elsewhere: `stuck`: an operation that has not come to its end · `stray`: configured on a guest, but not
- * assigned to its service · `unconfigured`: assigned, but not on the service's guest
+ * assigned to its service · `unconfigured`: assigned, but not on the service's guest · `unbilled`: a live service that
+ * billing does not know
  */
 export const findingClasses = [
   'missing',
@@ -41,6 +42,7 @@ export const findingClasses = [
   'stuck',
   'stray',
   'unconfigured',
+  'unbilled',
 ] as const
 export type FindingClass = (typeof findingClasses)[number]
 

@@ -23,6 +23,7 @@ export const policiesOf = {
   stuck: ['report', 'fix-ours', 'ignore'],
   stray: ['report', 'fix-theirs', 'ignore'],
   unconfigured: ['report', 'fix-theirs', 'ignore'],
+  unbilled: ['report', 'ignore'],
 } as const satisfies Record<FindingClass, readonly Policy[]>
 
 const policy = <T extends Policy>(accepted: readonly [T, ...T[]]) =>
@@ -45,6 +46,7 @@ export const reconcileSettings = z.strictObject({
       stuck: policy(policiesOf.stuck),
       stray: policy(policiesOf.stray),
       unconfigured: policy(policiesOf.unconfigured),
+      unbilled: policy(policiesOf.unbilled),
     })
     .optional(),
   firstPtrs: z.enum(['import', 'as-usual'], 'must be import or as-usual').optional().meta({
@@ -153,6 +155,7 @@ export function actionFor(
     case 'stray':
       return difference.serviceId === undefined ? 'report' : 'unassign'
     case 'unknown':
+    case 'unbilled':
       return 'report'
   }
 }

@@ -37,8 +37,9 @@ export function listing(
     const server = serverOf(row)
     if (!states.includes(fieldOf(row, wire.state) ?? '') || server === null) return undefined
     const where = `${list} ${id}`
+    const service = `${prefix}${id}`
     const input = {
-      id: `${prefix}${id}`,
+      id: service,
       kind: kinds[list],
       client: fieldOf(row, wire.client),
       domain: fieldOf(row, wire.serviceDomain),
@@ -49,13 +50,13 @@ export function listing(
       const told = faultsOf(parsed.error, input).map(
         ({ pointer, message }) => `${pointer.slice(1)} ${message}`,
       )
-      onUnusable({ where, message: told.join('; ') })
+      onUnusable({ where, service, message: told.join('; ') })
       return undefined
     }
-    const onBadRow = (message: string) => onUnusable({ where, message })
+    const onBadRow = (message: string) => onUnusable({ where, service, message })
     const rows = (await rowsOf(id, signal, onBadRow)) ?? []
     const { kind, client, domain } = parsed.data
-    const addresses = rows.flatMap(one => addressOf(one, where, onUnusable))
+    const addresses = rows.flatMap(one => addressOf(one, where, left => onUnusable({ ...left, service })))
     return { where, id: parsed.data.id, kind, client, domain, server: parsed.data.server, addresses }
   }
 
