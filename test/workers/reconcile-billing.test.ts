@@ -3,6 +3,7 @@ import { type Billmanager, startBillmanager } from '../../src/simulators/billman
 import { admin } from '../helpers/api.ts'
 import { events } from '../helpers/events.ts'
 import { type Stage, startStage } from '../helpers/stage.ts'
+import { until } from '../helpers/until.ts'
 
 describe('Reconciliation with a billing core that can be listed', () => {
   let stage: Stage
@@ -65,6 +66,7 @@ describe('Reconciliation with a billing core that can be listed', () => {
       options: { reconcile: { policies: { unbilled: 'ignore' } } },
     })
     await stage.app.db.$executeRaw`update service set updated_at = now() - interval '1 hour'`
-    expect((await plan())?.counts).toEqual({})
+    // Settings are read anew every two seconds.
+    await until('the setting is heard of', async () => (await plan())?.counts['unbilled'] === undefined)
   })
 })
