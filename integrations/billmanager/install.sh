@@ -54,5 +54,10 @@ cp "$here/ipbridge-billmanager.service" "$unit"
 # Last, so that nothing is noted before everything else is in its place.
 cp "$here/etc/xml/billmgr_mod_ipbridge.xml" "$mgr/etc/xml/billmgr_mod_ipbridge.xml"
 restart_panel
-[ -n "$root" ] || { systemctl daemon-reload && systemctl enable --now ipbridge-billmanager.service; }
+if [ -z "$root" ]; then
+  systemctl daemon-reload
+  systemctl enable ipbridge-billmanager.service
+  # A forwarder that runs is one of the version before.
+  systemctl restart ipbridge-billmanager.service
+fi
 echo 'installed'

@@ -189,8 +189,12 @@ describe.each([
     ])
     expect(found[0]).toMatchObject({ client: '77', domain: 'a.example.net', server: 'node1' })
     expect(bad).toEqual([
-      { where: `vds ${ids[4]}`, message: expect.stringMatching(/^domain /) },
-      { where: `vds ${ids[5]}`, message: expect.stringMatching(/^the PTR of 192\.0\.2\.5 is left out: /) },
+      { where: `vds ${ids[4]}`, service: ids[4], message: expect.stringMatching(/^domain /) },
+      {
+        where: `vds ${ids[5]}`,
+        service: ids[5],
+        message: expect.stringMatching(/^the PTR of 192\.0\.2\.5 is left out: /),
+      },
     ])
     expect(await to.count(signal)).toBe(6)
   })

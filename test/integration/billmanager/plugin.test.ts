@@ -257,6 +257,26 @@ describe.skipIf(queueMissing || pythonMissing)("BILLmanager's plugin", () => {
     await host.configure(server.url, token)
   })
 
+  it('finds a service also where the edition lacks some of the lists', async () => {
+    const id = host.panel.billing.order({ domain: 'j.example.net' })
+    await forward()
+    await host.configure(server.url, token, { table: { kinds: { absent: 'colocation', vds: 'vps' } } })
+    run('service.postreopen', { PARAM_sok: 'ok', PARAM_elid: id })
+    expect(await forward()).toEqual({ code: 0, said: '' })
+    expect((await eventsOf(id)).map(({ type }) => type)).toEqual(['service.created', 'service.created'])
+    await host.configure(server.url, token)
+  })
+
+  it('says nothing of a service that is suspended and resumed, which keeps its addresses', async () => {
+    const id = host.panel.billing.order({ domain: 'k.example.net' })
+    await forward()
+    for (const func of ['vds.suspend', 'vds.resume', 'service.suspend', 'service.resume'])
+      run(func, { PARAM_sok: 'ok', PARAM_elid: id })
+    expect(await forward()).toEqual({ code: 0, said: '' })
+    expect(await eventsOf(id)).toHaveLength(1)
+    expect((await app.desk.services.show(admin, id)).state).toBe('active')
+  })
+
   it('refuses a configuration that cannot be right, and a second forwarder', async () => {
     await host.configure(server.url, token, { table: { kind: {} } })
     const wrong = host.forwarder('--once')
