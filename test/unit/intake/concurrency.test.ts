@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { events } from '../../helpers/events.ts'
 import { startTestIntake, type TestIntake } from '../../helpers/intake.ts'
+import { until } from '../../helpers/until.ts'
 
 describe('Events that are taken in at the same moment', () => {
   let bed: TestIntake
@@ -74,13 +75,16 @@ describe('Events that are taken in at the same moment', () => {
     })
     const node2 = await bed.db.server.findUniqueOrThrow({ where: { name: 'node2' } })
     const stamp = { t: 1, s: '/billing/test' }
+    let hasChanged = false
     const other = bed.db.$transaction(async tx => {
       await tx.service.update({
         where: { id: 'moving' },
         data: { state: 'active', kind: 'vps', createdStamp: stamp, serverId: node2.id },
       })
+      hasChanged = true
       await held
     })
+    await until('the other one has changed the service', () => hasChanged)
     const deletion = bed.another().accept([events.deleted('moving')], 'http')
     await bed.blocked()
     release()
