@@ -80,7 +80,7 @@ export function ptr({ reservations, ipamOf, panelOf, lookForward }: Ports): Proc
 
   /** Waits for the address, unless it cannot come any more, or came and went. */
   async function notYet(run: Run, address: Address): Promise<Outcome> {
-    const left = run.createdAt.getTime() + patienceMs - Date.now()
+    const left = run.createdAt.getTime() + patienceMs - run.begun.getTime()
     const { service } = run
     if (service === undefined || service.state === 'deleted' || left <= 0) throw notAssigned(run)
     const isGone = await run.step(

@@ -16,8 +16,8 @@ const batchSize = 1_000
  * @param options.chores what else wants doing every round, such as ending quarantines
  */
 export function createDispatcher(options: {
-  operations: Operations
-  announcer: Announcer
+  operations: Pick<Operations, 'recover' | 'due'>
+  announcer: Pick<Announcer, 'announce'>
   log: Log
   intervalMs?: number
   chores?: (() => Promise<unknown>)[]

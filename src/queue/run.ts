@@ -5,6 +5,8 @@ import type { Outcome } from '../domain/outcome.ts'
 export interface Run extends Claimed {
   /** Aborted at shutdown, on cancellation, and when the lease could not be renewed in time. */
   readonly signal: AbortSignal
+  /** When this try began, by the clock of its worker. */
+  readonly begun: Date
   /**
    * Does one step and logs it with its outcome and duration. Refuses to begin once the signal is aborted or
    * the local deadline has passed: then another worker may be at it already.

@@ -29,7 +29,7 @@ export interface Runner {
 }
 
 export interface RunnerOptions {
-  operations: Operations
+  operations: Pick<Operations, 'claim' | 'settle' | 'renew' | 'leaseSeconds'>
   processors: Record<OperationKind, Processor>
   announce: (operations: Announcement[]) => Promise<void>
   /** Told of what was just parked for want of an address: space that came back meanwhile has woken nobody. */
@@ -37,6 +37,8 @@ export interface RunnerOptions {
   clock: Clock
   log: Log
   random?: () => number
+  /** Does something again and again, in milliseconds, until it is told to stop; default: by Node's timers. */
+  every?: (ms: number, work: () => void) => () => void
 }
 
 /** How long a parked operation waits at the most, should nobody wake it: other IPAMs do not tell when they have space. */
@@ -55,18 +57,25 @@ interface Guard {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { operations, processors, announce, onParked, clock, log, random = Math.random } = options
+  const {
+    operations,
+    processors,
+    announce,
+    onParked,
+    clock,
+    log,
+    random = Math.random,
+    every = byTimer,
+  } = options
   const guards = new Set<Guard>()
   // The lease counts from when PostgreSQL grants it, ours from before we asked: ours always ends first.
   const leaseMs = operations.leaseSeconds * 1000
   const localMs = leaseMs * 0.8
   let stopping = false
 
-  const heartbeat = setInterval(() => void renew(), leaseMs / 3)
+  const stopHeartbeat = every(leaseMs / 3, () => void renew())
   // Apart from the heartbeat, which hangs when PostgreSQL is cut off: just then a call must end in time.
-  const watch = setInterval(abortOverdue, leaseMs / 30)
-  heartbeat.unref()
-  watch.unref()
+  const stopWatch = every(leaseMs / 30, abortOverdue)
 
   function abortOverdue(): void {
     for (const guard of guards)
@@ -159,6 +168,7 @@ export function createRunner(options: RunnerOptions): Runner {
     return {
       ...claimed,
       signal,
+      begun: clock.now(),
       progress: (done, total) => onProgress?.({ done, total }),
       async step(name, work, outcome = () => 'done') {
         if (clock.monotonic() > guard.deadline) guard.abort.abort(new FenceLost(claimed.id))
@@ -195,10 +205,16 @@ export function createRunner(options: RunnerOptions): Runner {
       for (const guard of guards) guard.abort.abort(interrupted())
     },
     close() {
-      clearInterval(heartbeat)
-      clearInterval(watch)
+      stopHeartbeat()
+      stopWatch()
     },
   }
+}
+
+function byTimer(ms: number, work: () => void): () => void {
+  const timer = setInterval(work, ms)
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 function interrupted(): IpbridgeError {
