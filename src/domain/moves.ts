@@ -18,8 +18,17 @@ export function move(state: ServiceState, from: Service, to: Service, step: Step
         assignmentId: assignment.id,
         payload: { leaves, keep: true },
       })
-      return allocate(assignment.address === undefined ? next : add(next, takeOff), assignment.id, step)
+      // An allocation that is under way may yet bring its address to the old server: whoever has claimed it by the
+      // time that this is stored saw the service there.
+      const mayBeThere = assignment.address !== undefined || isComing(state, assignment)
+      return allocate(mayBeThere ? add(next, takeOff) : next, assignment.id, step)
     }, state)
+}
+
+function isComing({ operations }: ServiceState, { id }: Assignment): boolean {
+  return operations.some(
+    o => o.kind === 'allocate' && o.assignmentId === id && (o.state === 'running' || o.state === 'queued'),
+  )
 }
 
 function replaceAddress(
