@@ -81,8 +81,9 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
         epoch: number
         service_id: string | null
         assignment_id: string | null
+        lease_until: Date | null
       }[]
-    >`select id, kind, state, epoch, service_id, assignment_id from operation where id = ${uuid(id)}::uuid for update`
+    >`select id, kind, state, epoch, service_id, assignment_id, lease_until from operation where id = ${uuid(id)}::uuid for update`
     if (row === undefined) throw new IpbridgeError('not_found', `there is no operation ${id}`)
     return row
   }
@@ -220,18 +221,27 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
   }
 }
 
-/** An address that is not in use yet is given back; one that is in use stays. */
+/**
+ * An address that is not in use yet is given back; one that is in use stays. A worker that is in the middle of the
+ * allocation may still be asking for the address: the release only looks for it once that worker's lease has ended.
+ * It is taken off the server that the service is on now, wherever the service is by then.
+ */
 async function revoke(
   tx: Prisma.TransactionClient,
   actor: Actor,
-  row: { service_id: string | null; assignment_id: string | null },
+  row: { service_id: string | null; assignment_id: string | null; lease_until: Date | null },
 ) {
   const revoked = await tx.$executeRaw`
     update assignment set state = 'releasing' where id = ${row.assignment_id}::uuid and state in ('pending', 'reserved')`
   if (revoked === 0) return undefined
   const id = newId()
   await tx.$executeRaw`
-    insert into operation (id, kind, state, service_id, assignment_id, cause, announce_at)
-    values (${id}::uuid, 'release', 'queued', ${row.service_id}, ${row.assignment_id}::uuid, ${`operator:${actor.name}`}, now() + interval '5 seconds')`
+    insert into operation (id, kind, state, service_id, assignment_id, cause, announce_at, payload)
+    values (${id}::uuid, 'release', ${row.lease_until ? 'parked' : 'queued'}, ${row.service_id}, ${row.assignment_id}::uuid,
+      ${`operator:${actor.name}`}, greatest(now() + interval '5 seconds', ${row.lease_until}::timestamptz),
+      coalesce((
+        select jsonb_build_object('leaves', jsonb_strip_nulls(jsonb_build_object('server', v.name, 'guest', s.guest)))
+        from service s join server v on v.id = s.server_id where s.id = ${row.service_id}), '{}'))`
+  if (row.lease_until) return undefined
   return { id, kind: 'release' as const, epoch: 0 }
 }
