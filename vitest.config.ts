@@ -29,6 +29,7 @@ export default defineConfig({
             'test/contract/**/*.test.ts',
             'test/pools/**/*.test.ts',
             'test/workers/**/*.test.ts',
+            'test/simulation/**/*.test.ts',
           ],
         },
       },

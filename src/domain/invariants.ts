@@ -31,6 +31,8 @@ export interface Snapshot {
   records: { address: Address; space: string; marker: Marker | undefined; ptr: string | undefined }[]
   /** Markers of conflicts that nobody has decided yet. */
   conflicts: ReadonlySet<Marker>
+  /** What the guests have, where panels were asked. */
+  guests?: { service: string; addresses: Address[] }[]
 }
 
 export interface ServiceRecord {
@@ -79,7 +81,13 @@ export function checkInvariants(snapshot: Snapshot, options: { quiet: boolean })
     ...noForeignPtr(snapshot),
   ]
   if (!options.quiet) return always
-  return [...always, ...finalStates(snapshot), ...booksAgree(snapshot), ...everythingEnded(snapshot)]
+  return [
+    ...always,
+    ...finalStates(snapshot),
+    ...booksAgree(snapshot),
+    ...guestsAgree(snapshot),
+    ...everythingEnded(snapshot),
+  ]
 }
 
 const isLive = (assignment: AssignmentRecord) => assignment.state !== 'released'
@@ -128,6 +136,19 @@ function finalStates(snapshot: Snapshot): Violation[] {
       .filter(({ kind, state }) => kind === 'allocate' && ['failed', 'parked', 'cancelled'].includes(state))
       .map(operation => operation.assignment),
   )
+  // What an operator called off stays away until billing asks for it again.
+  const calledOff = new Set(
+    snapshot.operations
+      .filter(({ kind, state }) => kind === 'allocate' && state === 'cancelled')
+      .map(operation => operation.assignment),
+  )
+  const lastOf = new Map<string, AssignmentRecord>()
+  for (const a of snapshot.assignments) {
+    const slot = `${a.service} ${a.slot} IPv${a.family}`
+    if (a.id > (lastOf.get(slot)?.id ?? '')) lastOf.set(slot, a)
+  }
+  const isCalledOff = (service: string, slot: string) =>
+    calledOff.has(lastOf.get(`${service} ${slot}`)?.id ?? null)
   const wanted = wantedSlots(snapshot.events, snapshot.assignments, snapshot.services)
   const violations: Violation[] = []
   for (const { id, state } of snapshot.services) {
@@ -138,7 +159,8 @@ function finalStates(snapshot: Snapshot): Violation[] {
     const mine = snapshot.assignments.filter(a => a.service === id && isEntitled(a.state))
     const have = new Set(mine.map(a => `${a.slot} IPv${a.family}`))
     for (const slot of want.slots) {
-      if (!have.has(slot)) violations.push({ invariant: 3, message: `service ${id} lacks its slot ${slot}` })
+      if (!have.has(slot) && !isCalledOff(id, slot))
+        violations.push({ invariant: 3, message: `service ${id} lacks its slot ${slot}` })
     }
     for (const a of mine) {
       const slot = `${a.slot} IPv${a.family}`
@@ -158,10 +180,16 @@ function booksAgree({ assignments, records, conflicts }: Snapshot): Violation[] 
   const expected = new Map(held.map(a => [a.marker, a]))
   const found = new Map(records.flatMap(r => (r.marker === undefined ? [] : [[r.marker, r] as const])))
   const ghosts = [...found.keys()].filter(marker => !expected.has(marker) && !conflicts.has(marker))
-  const violations = ghosts.map(marker => ({
-    invariant: 4,
-    message: `${found.get(marker)?.address} carries ${marker}, but assignment ${assignmentOfMarker(marker)} is not live there`,
-  }))
+  const twins = repeated(
+    records.flatMap(r => (r.marker === undefined ? [] : [{ key: r.marker, who: r.address }])),
+  )
+  const violations = [
+    ...twins.map(text => ({ invariant: 4, message: `one marker is on two records: ${text}` })),
+    ...ghosts.map(marker => ({
+      invariant: 4,
+      message: `${found.get(marker)?.address} carries ${marker}, but assignment ${assignmentOfMarker(marker)} is not live there`,
+    })),
+  ]
   // Where a conflict waits for a decision, the IPAM holds the address under the marker of whoever it was granted to.
   const undecided = new Set(
     records
@@ -179,6 +207,19 @@ function booksAgree({ assignments, records, conflicts }: Snapshot): Violation[] 
     })
   }
   return violations
+}
+
+/** 4. Once quiet, no guest has an address that its service has given back. */
+function guestsAgree({ assignments, guests = [] }: Snapshot): Violation[] {
+  const rightful = new Set(assignments.filter(isLive).map(a => `${a.service} ${a.address}`))
+  return guests.flatMap(({ service, addresses }) =>
+    addresses
+      .filter(address => !rightful.has(`${service} ${address}`))
+      .map(address => ({
+        invariant: 4,
+        message: `the guest of service ${service} still has ${address}, which the service has not`,
+      })),
+  )
 }
 
 /** 6. A released address is not handed out again, except to its former owner, before its quarantine ends. */

@@ -58,7 +58,9 @@ function wantedOf(
   for (const slot of [...slots]) {
     const mine = said.filter(entitlement => entitlement.slot === slot)
     const had = assignments.filter(a => nameOf(a) === slot && lives(a.entitled))
-    const cancelled = latestOf(history.filter(event => cancels(event, slot, mine, had)).map(stampOf))
+    const cancelled = latestOf(
+      history.filter(event => cancels(event, slot, mine, had, assignments)).map(stampOf),
+    )
     if (!isLater(latestOf(mine.map(({ stamp }) => stamp)), cancelled)) slots.delete(slot)
   }
   const isActive = [...created, ...(entered ? [entered] : [])].some(lives)
@@ -66,15 +68,34 @@ function wantedOf(
 }
 
 /** Whether an event takes the slot away: by its order, or by the address that it had at that time. */
-function cancels(event: BillingEvent, slot: string, said: Entitlement[], had: AssignmentRecord[]): boolean {
+function cancels(
+  event: BillingEvent,
+  slot: string,
+  said: Entitlement[],
+  had: AssignmentRecord[],
+  all: AssignmentRecord[],
+): boolean {
   if (event.type !== 'ip.cancelled') return false
   const { order, address } = event.data
   if (order !== undefined) return slot.startsWith(`order:${order}/`)
   const holders = had.filter(a => !isLater(a.entitled, stampOf(event)))
   const last = latestOf(holders.map(a => a.entitled))
   const holder = holders.findLast(a => !isLater(last, a.entitled))
-  if (holder) return (holder.address ?? holder.requested) === address
+  if (holder) return (holder.address ?? holder.requested) === address && !cameAfter(holder, event.time, all)
   return said.some(({ requested }) => requested === address)
+}
+
+/** Whether the address belonged to another slot when it was said, and only came to this one afterwards. */
+function cameAfter(holder: AssignmentRecord, said: Date, all: AssignmentRecord[]): boolean {
+  if (holder.assignedAt === null || holder.assignedAt <= said) return false
+  return all.some(
+    a =>
+      a !== holder &&
+      a.address === holder.address &&
+      a.assignedAt !== null &&
+      a.assignedAt <= said &&
+      (a.releasedAt === null || a.releasedAt > said),
+  )
 }
 
 /** The slots that an event entitles its service to. */

@@ -180,4 +180,18 @@ describe('The invariants', () => {
       }),
     ).toEqual([])
   })
+
+  it('see one marker on two records, and what a guest has that its service has not', () => {
+    const { snapshot, a } = inOrder()
+    const twin = { ...recordOf(a), address: '192.0.2.9' }
+    const guests = [{ service: 's1', addresses: ['192.0.2.1', '192.0.2.2'] }]
+    const found = checkInvariants(
+      { ...snapshot, records: [twin, ...snapshot.records], guests },
+      { quiet: true },
+    )
+    expect(found.map(({ message }) => message)).toEqual([
+      'one marker is on two records: ipb:a (192.0.2.9 and 192.0.2.1)',
+      'the guest of service s1 still has 192.0.2.2, which the service has not',
+    ])
+  })
 })

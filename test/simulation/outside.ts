@@ -1,0 +1,63 @@
+import { IpbridgeError } from '../../src/errors.ts'
+import type { Defect } from './broken.ts'
+import type { Random } from './random.ts'
+import type { Owner, Scheduler } from './scheduler.ts'
+import type { Weather } from './weather.ts'
+
+/** What all parts of the simulated world share. */
+export interface World {
+  scheduler: Scheduler
+  random: Random
+  /** Changes while the world turns: in the end it is calm. */
+  weather: Weather
+  /** What is wrong with this build, if it is broken on purpose. */
+  defect: Defect | undefined
+  /** Writes a line of the story. */
+  tell(who: string, what: string): void
+}
+
+/**
+ * The way of a call to another machine. A process that was stopped in the middle has either sent it or sees on its
+ * return that it must not any more; what was sent arrives within five seconds or never. That is what the distance
+ * between the local deadline and the end of the lease is for.
+ */
+export async function callOutside<T>(
+  world: World,
+  owner: Owner,
+  name: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+  code: 'ipam' | 'panel',
+): Promise<T> {
+  const { scheduler, random } = world
+  const { weather } = world
+  await scheduler.turn(random.next() * 5, owner)
+  signal.throwIfAborted()
+  await scheduler.turn(random.next() * weather.slowMs)
+  if (random.chance(weather.refused)) {
+    world.tell(owner.name, `${name}: the ${code} is busy`)
+    await scheduler.turn(1, owner)
+    throw new IpbridgeError(code === 'ipam' ? 'ipam_busy' : 'panel_unavailable', 'busy', {
+      ...(random.chance(0.3) ? { retryAfterMs: random.int(5_000) } : {}),
+    })
+  }
+  let outcome: { result: T } | { error: unknown }
+  try {
+    outcome = { result: await work() }
+  } catch (error) {
+    outcome = { error }
+  }
+  const isLost = random.chance(weather.lost)
+  world.tell(owner.name, `${name}: ${shown(outcome)}${isLost ? ', and nobody hears it' : ''}`)
+  await scheduler.turn(isLost ? 5_000 : random.next() * weather.slowMs * 0.2, owner)
+  signal.throwIfAborted()
+  if (isLost) throw new IpbridgeError('outcome_unknown', 'no answer', { outcome: 'unknown' })
+  if ('error' in outcome) throw outcome.error
+  return outcome.result
+}
+
+function shown(outcome: { result: unknown } | { error: unknown }): string {
+  if ('error' in outcome)
+    return outcome.error instanceof Error ? outcome.error.message : String(outcome.error)
+  return outcome.result === undefined ? 'done' : JSON.stringify(outcome.result)
+}

@@ -1,0 +1,23 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { type SimulationOptions, simulate } from './simulate.ts'
+
+/** What one thread plays: every `step`th seed. */
+export interface Share extends Omit<SimulationOptions, 'seed' | 'onLine' | 'script'> {
+  first: number
+  count: number
+  step: number
+}
+
+/** What it tells of each. */
+export interface Played {
+  seed: number
+  violations: number
+  claims: number
+}
+
+const { first, count, step, ...options } = workerData as Share
+for (let seed = first; seed < first + count; seed += step) {
+  const { violations, figures } = await simulate({ ...options, seed })
+  const played: Played = { seed, violations: violations.length, claims: figures.claims }
+  parentPort?.postMessage(played)
+}

@@ -1,0 +1,69 @@
+import type { BillingEvent } from '../../src/domain/events.ts'
+import type { Snapshot } from '../../src/domain/invariants.ts'
+import { markerOf } from '../../src/domain/marker.ts'
+import type { IpamRecord } from '../../src/ipam/driver.ts'
+import type { MemoryGuest } from '../../src/panels/memory.ts'
+import type { Tables } from './tables.ts'
+
+export const space = 'default'
+
+/** Everything as it is, to be judged by the invariants. */
+export function snapshotOf(
+  tables: Tables,
+  records: Iterable<IpamRecord>,
+  guests: Iterable<MemoryGuest>,
+): Snapshot {
+  return {
+    events: [...tables.events.values()].map(
+      ({ id, event_id, source, type, time, sequence, data, status }) => {
+        const event = { id: event_id, source, type, time, ...(sequence === null ? {} : { sequence }), data }
+        return { ...(event as unknown as BillingEvent), key: id, status }
+      },
+    ),
+    services: [...tables.services.values()].map(({ id, state, domain, created }) => ({
+      id,
+      state,
+      domain: domain ?? null,
+      created: created ?? null,
+    })),
+    assignments: [...tables.assignments.values()].map(row => ({
+      ...row,
+      address: row.address ?? null,
+      requested: row.requested ?? null,
+      space: row.space ?? null,
+      marker: markerOf(row),
+      assignedAt: row.assignedAt === undefined ? null : new Date(row.assignedAt),
+      releasedAt: row.releasedAt === undefined ? null : new Date(row.releasedAt),
+      quarantine: null,
+    })),
+    operations: [...tables.operations.values()].map(
+      ({ id, kind, state, service, assignment, event, cause }) => ({
+        id,
+        kind,
+        state,
+        service: service ?? null,
+        assignment: assignment ?? null,
+        event: event ?? null,
+        cause,
+      }),
+    ),
+    records: [...records].map(({ address, marker, ptr }) => ({ address, space, marker, ptr })),
+    conflicts: new Set([
+      ...[...tables.conflicts.values()].filter(c => !c.isResolved).map(c => c.marker),
+      ...undecided(tables),
+    ]),
+    guests: [...guests].map(({ service, addresses }) => ({ service, addresses: [...addresses.keys()] })),
+  }
+}
+
+/**
+ * Addresses that an IPAM granted twice, where the second claimant was called off before the conflict was written
+ * down: their release fails with `still_in_use`, and people have to decide, as they have about conflicts.
+ */
+function undecided({ operations, assignments }: Tables): string[] {
+  return [...operations.values()].flatMap(({ kind, state, error, assignment }) => {
+    const row = assignments.get(assignment ?? '')
+    const isStuck = kind === 'release' && state === 'failed' && error?.code === 'still_in_use'
+    return isStuck && row ? [markerOf(row)] : []
+  })
+}

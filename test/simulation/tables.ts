@@ -1,0 +1,98 @@
+import type { KnownEvent, StoredEvent } from '../../src/db/inbox.ts'
+import type { StepEntry } from '../../src/db/operations.ts'
+import type { Aspect, Assignment, OperationPayload, Service } from '../../src/domain/service-state.ts'
+import type { Stamp } from '../../src/domain/stamp.ts'
+import type { OperationKind, OperationState } from '../../src/domain/states.ts'
+
+export type AssignmentRow = Omit<Assignment, 'address'> & {
+  service: string
+  address: string | undefined
+  space: string | undefined
+  connection: string | undefined
+  ptr: string | null
+  conflicts: number
+  assignedAt: number | undefined
+  releasedAt: number | undefined
+}
+
+export interface OperationRow {
+  id: string
+  seq: number
+  kind: OperationKind
+  state: OperationState
+  service: string | undefined
+  assignment: string | undefined
+  event: string | undefined
+  cause: string
+  payload: OperationPayload
+  stamp: Stamp | undefined
+  epoch: number
+  attempts: number
+  leaseUntil: number | undefined
+  announceAt: number | undefined
+  announcements: number
+  error: { code: string; message: string } | undefined
+  createdAt: number
+  steps: StepEntry[]
+}
+
+export interface ConflictRow {
+  id: string
+  marker: string
+  address: string
+  isResolved: boolean
+}
+
+export type Tables = ReturnType<typeof createTables>
+
+/** The tables of the ledger. */
+export function createTables() {
+  const operations = new Map<string, OperationRow>()
+  const openOf = new Map<string, OperationRow[]>()
+  let seq = 0
+  let ids = 0
+
+  return {
+    events: new Map<string, StoredEvent & KnownEvent>(),
+    services: new Map<string, Service>(),
+    assignments: new Map<string, AssignmentRow>(),
+    aspects: new Map<string, Map<string, Aspect>>(),
+    conflicts: new Map<string, ConflictRow>(),
+    operations: operations as ReadonlyMap<string, OperationRow>,
+
+    newId: () => `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`,
+    nextSeq: () => ++seq,
+
+    insertOperation(
+      row: Omit<
+        OperationRow,
+        'seq' | 'epoch' | 'attempts' | 'leaseUntil' | 'announcements' | 'error' | 'steps'
+      >,
+    ) {
+      const operation: OperationRow = {
+        ...row,
+        seq: ++seq,
+        epoch: 0,
+        attempts: 0,
+        leaseUntil: undefined,
+        announcements: 0,
+        error: undefined,
+        steps: [],
+      }
+      operations.set(operation.id, operation)
+      if (row.service !== undefined) openOf.set(row.service, [...this.operationsOf(row.service), operation])
+      return operation
+    },
+
+    /** All operations of a service, as they were entered. */
+    operationsOf: (service: string): OperationRow[] => openOf.get(service) ?? [],
+  }
+}
+
+/** What PostgreSQL says where a unique index refuses a row. */
+export class UniqueViolation extends Error {
+  override name = 'UniqueViolation'
+  constructor(index: string) {
+    super(`duplicate key value violates unique constraint "${index}"`)
+  }
+}
