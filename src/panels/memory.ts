@@ -5,7 +5,7 @@ import type { PanelDriver, PanelService } from './driver.ts'
 
 /** A guest in the books of the memory panel. */
 export interface MemoryGuest {
-  /** The id of the service that it was made for. */
+  /** The id of the service that it was made for; empty where somebody else made it. */
   service: string
   addresses: Map<Address, Hostname | undefined>
 }
@@ -73,7 +73,8 @@ export function memoryPanel(): PanelDriver & {
     async *guests(signal) {
       for (const [guest, { service, addresses }] of books) {
         signal.throwIfAborted()
-        yield { guest, service, addresses: [...addresses.keys()] }
+        const mark = service === '' ? {} : { service }
+        yield { guest, ...mark, addresses: [...addresses.keys()] }
       }
     },
     async check() {

@@ -6,6 +6,7 @@ import {
   type GuestDifference,
   type GuestEntry,
   isLocal,
+  type ServiceEntry,
   strayOn,
 } from '../domain/guest-findings.ts'
 import { asIpbridgeError } from '../errors.ts'
@@ -55,33 +56,41 @@ export function createGuests(options: {
   ): AsyncGenerator<GuestDifference[]> {
     const listed = driver.guests ? await index(driver.guests(signal)) : undefined
     for await (const services of ledger.servicesOn(server.id, listed !== undefined)) {
+      const known = new Map(services.map(({ entry }) => [entry.id, listed?.take(entry)]))
       const suspects = listed
-        ? services.filter(({ entry }) => compareGuest(server.name, entry, listed.take(entry)).length > 0)
+        ? services.filter(({ entry }) => compareGuest(server.name, entry, known.get(entry.id)).length > 0)
         : services
-      if (suspects.length > 0) yield lookAgain(server, driver, suspects, signal)
+      if (suspects.length > 0) yield lookAgain(server, driver, suspects, known, signal)
     }
     for await (const guests of listed?.unclaimed() ?? []) {
       yield straysOf(connectionId, server.name, driver, guests, signal)
     }
   }
 
-  /** As with records of an IPAM: the ledger is asked before the panel and after it, and must have stood still. */
+  /**
+   * As with records of an IPAM: the ledger is asked before the panel and after it, and must have stood still.
+   * @param known the guests of services that the ledger knows none of
+   */
   async function lookAgain(
     server: { id: string; name: string },
     driver: PanelDriver,
     suspects: ListedService[],
+    known: ReadonlyMap<string, GuestEntry | undefined>,
     signal: AbortSignal,
   ): Promise<GuestDifference[]> {
+    const guestOf = ({ id, guest }: ServiceEntry) => guest ?? known.get(id)?.guest
     const ids = suspects.map(({ entry }) => entry.id)
     const before = await ledger.services(server.id, ids)
     const still = [...before.values()].filter(({ busy }) => !busy)
-    const has = await Promise.all(still.map(({ service }) => look(driver, service, signal)))
+    const has = await Promise.all(
+      still.map(({ service, entry }) => look(driver, { ...service, guest: guestOf(entry) }, signal)),
+    )
     const after = await ledger.services(server.id, ids)
     return still.flatMap(({ entry, work }, index) => {
       const now = after.get(entry.id)
       if (now === undefined || now.busy || now.work !== work) return []
       const addresses = has[index]
-      const guest = addresses && { guest: now.entry.guest ?? entry.id, addresses }
+      const guest = addresses && { guest: guestOf(now.entry) ?? entry.id, addresses }
       // A service that never had a guest, nor needs one, has nothing to compare.
       return compareGuest(server.name, now.entry, guest)
     })
@@ -130,24 +139,34 @@ export function createGuests(options: {
     async again(serverName: string, connectionId: string, services: string[], signal: AbortSignal) {
       const server = (await ledger.servers(connectionId)).find(({ name }) => name === serverName)
       if (server === undefined) return []
-      const suspects = await ledger.services(server.id, services)
-      return lookAgain(server, await panel(server.id), [...suspects.values()], signal)
+      const suspects = [...(await ledger.services(server.id, services)).values()]
+      const driver = await panel(server.id)
+      const isAnyNameless = suspects.some(({ entry }) => entry.guest === undefined)
+      const listed = isAnyNameless && driver.guests ? await index(driver.guests(signal)) : undefined
+      const known = new Map(suspects.map(({ entry }) => [entry.id, listed?.take(entry)]))
+      return lookAgain(server, driver, suspects, known, signal)
     },
   }
 }
 
-/** Finds the guest of a service by its id, or else by the service that the panel shows; tells which are left over. */
+/**
+ * Finds the guest of a service by its id, else by the service that the panel shows, else (where the service was taken
+ * over from elsewhere) by an address of its; tells which are left over.
+ */
 async function index(guests: AsyncIterable<PanelGuest>) {
   const byGuest = new Map<string, PanelGuest>()
   const byService = new Map<string, string>()
+  const byAddress = new Map<Address, string>()
   const taken = new Set<string>()
   for await (const guest of guests) {
     byGuest.set(guest.guest, guest)
     if (guest.service !== undefined) byService.set(guest.service, guest.guest)
+    else for (const address of guest.addresses) byAddress.set(address, guest.guest)
   }
   return {
-    take({ id, guest }: { id: string; guest: string | undefined }): GuestEntry | undefined {
-      const found = byGuest.get(guest ?? byService.get(id) ?? '')
+    take({ id, guest, addresses }: ServiceEntry): GuestEntry | undefined {
+      const withAddress = () => addresses.map(({ address }) => byAddress.get(address)).find(Boolean)
+      const found = byGuest.get(guest ?? byService.get(id) ?? withAddress() ?? '')
       if (found) taken.add(found.guest)
       return found
     },
