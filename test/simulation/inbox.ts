@@ -44,8 +44,9 @@ export function inboxTable(tables: Tables, now: () => number) {
           throw new UniqueViolation('service_pkey')
       }
       for (const { before, after } of decided) saveService(before, after, causes)
+      const planned = decided.flatMap(({ after }) => after.operations)
       for (const event of stored) {
-        const led = [...operations.values()].filter(o => o.event === event.id).map(o => o.id)
+        const led = planned.filter(o => o.eventId === event.id).map(o => o.id)
         const known = { eventId: event.event_id, bodyHash: event.body_hash, operations: led }
         events.set(`${event.source}\n${event.event_id}`, { ...event, ...known })
       }

@@ -76,7 +76,7 @@ export function simulatedBilling(
           return
         }
         void queue.announce(announcements)
-        world.tell('billing', `sends ${describe(event)}: ${result?.[0]?.status}`)
+        world.tell('billing', () => `sends ${describe(event)}: ${result?.[0]?.status}`)
         if (random.chance(world.weather.ledgerLost)) throw new Error('the answer was lost')
         acknowledged.push({ id: event.id, operations: result?.[0]?.operations ?? [] })
         return

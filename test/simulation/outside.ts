@@ -12,8 +12,8 @@ export interface World {
   weather: Weather
   /** What is wrong with this build, if it is broken on purpose. */
   defect: Defect | undefined
-  /** Writes a line of the story. */
-  tell(who: string, what: string): void
+  /** Writes a line of the story, if anybody listens. */
+  tell(who: string, what: string | (() => string)): void
 }
 
 /**
@@ -48,7 +48,7 @@ export async function callOutside<T>(
     outcome = { error }
   }
   const isLost = random.chance(weather.lost)
-  world.tell(owner.name, `${name}: ${shown(outcome)}${isLost ? ', and nobody hears it' : ''}`)
+  world.tell(owner.name, () => `${name}: ${shown(outcome)}${isLost ? ', and nobody hears it' : ''}`)
   await scheduler.turn(isLost ? 5_000 : random.next() * weather.slowMs * 0.2, owner)
   signal.throwIfAborted()
   if (isLost) throw new IpbridgeError('outcome_unknown', 'no answer', { outcome: 'unknown' })

@@ -57,7 +57,10 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
     random,
     weather: chooseWeather(random),
     defect,
-    tell: onLine ? (who, what) => onLine(`${clockTime(scheduler.now())} ${who}: ${what}`) : () => {},
+    tell: onLine
+      ? (who, what) =>
+          onLine(`${clockTime(scheduler.now())} ${who}: ${typeof what === 'string' ? what : what()}`)
+      : () => {},
   }
   const tables = createTables()
   const operations = operationTable(tables, scheduler.now, defect)

@@ -48,9 +48,15 @@ export type Tables = ReturnType<typeof createTables>
 /** The tables of the ledger. */
 export function createTables() {
   const operations = new Map<string, OperationRow>()
-  const openOf = new Map<string, OperationRow[]>()
+  const operationsOf = new Map<string, OperationRow[]>()
   let seq = 0
   let ids = 0
+
+  function enter(service: string, operation: OperationRow): void {
+    const mine = operationsOf.get(service)
+    if (mine) mine.push(operation)
+    else operationsOf.set(service, [operation])
+  }
 
   return {
     events: new Map<string, StoredEvent & KnownEvent>(),
@@ -80,12 +86,12 @@ export function createTables() {
         steps: [],
       }
       operations.set(operation.id, operation)
-      if (row.service !== undefined) openOf.set(row.service, [...this.operationsOf(row.service), operation])
+      if (row.service !== undefined) enter(row.service, operation)
       return operation
     },
 
     /** All operations of a service, as they were entered. */
-    operationsOf: (service: string): OperationRow[] => openOf.get(service) ?? [],
+    operationsOf: (service: string): OperationRow[] => operationsOf.get(service) ?? [],
   }
 }
 
