@@ -64,7 +64,11 @@ describe.skipIf(queueMissing)('A conflict', () => {
       },
     ])
     expect(await metric()).toBe('1')
-    const messages = (await bed.ask('billing', 'GET', '/api/v1/outbox?type=address.conflict')).json().items
+    // What others write at the same time may come before it, and holds it back for a moment.
+    const messages = await until('the outbox shows it', async () => {
+      const { items } = (await bed.ask('billing', 'GET', '/api/v1/outbox?type=address.conflict')).json()
+      return items.length > 0 ? items : undefined
+    })
     expect(messages).toMatchObject([
       { service: 'new', data: { address: taken, holder: 'old', connection: 'ipm' } },
     ])
