@@ -29,6 +29,8 @@ const ipamCalls = {
   request: 'changes',
   setPtr: 'changes',
   release: 'changes',
+  claim: 'changes',
+  adopt: 'changes',
 } as const
 const panelCalls = {
   addresses: 'reads',
