@@ -22,7 +22,7 @@ const size = (full: number) => (quick ? Math.ceil(full / 10) : full)
 /** How many addresses reconciliation compares. */
 const reconciled = [10_000, 100_000, 1_000_000].map(size)
 
-/** `--only reconcile`: this part alone. */
+/** On a ledger of its own: the other parts have left addresses in theirs. `--only reconcile` runs this part alone. */
 async function runReconcile(): Promise<{ reconcile: Comparison[] }> {
   const stage = await setStage({ name: 'reconcile', redis: false, embedded: false })
   try {
@@ -53,7 +53,7 @@ async function run() {
     note('(e) intake over HTTP')
     const taken = await intake(stage, size(10_000))
     note('(g) reconciliation with a simulated IPmanager')
-    const compared = await reconcile(stage, reconciled)
+    const compared = (await runReconcile()).reconcile
     const embedded = await embeddedDefault(note)
     return {
       endToEnd: {
