@@ -79,7 +79,8 @@ export async function launch(
     listen_addresses: '127.0.0.1',
     port: port ?? (await freePort()),
     unix_socket_directories: '',
-    max_connections: 100,
+    // Each process takes some thirty, and several may use one server.
+    max_connections: 200,
     timezone: 'UTC',
     log_min_messages: 'warning',
   }

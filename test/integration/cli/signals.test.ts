@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { admin, furnish } from '../../helpers/api.ts'
 import { queueMissing, startTestApp, type TestApp } from '../../helpers/app.ts'
@@ -57,15 +59,19 @@ describe.skipIf(queueMissing)('A process of ipbridge that stays', { timeout: 60_
   it('ends at once on a second signal, with exit code 1', async () => {
     const running = start('api')
     await running.says('the API answers')
-    // Nobody works: this request stays until its time is over, and closing waits for it.
-    const sent = events.created({ id: 'never' })
-    const answer = post(urlOf(running), sent, '?wait=30').catch(() => 'cut off')
-    await until('it was taken in', () => app.db.event.findFirst({ where: { eventId: sent.id } }))
+    // A request whose body never comes: closing waits for it.
+    const socket = connect(Number(new URL(urlOf(running)).port), '127.0.0.1').on('error', () => undefined)
+    socket.write(
+      `POST /api/v1/events HTTP/1.1\r\nHost: ipbridge\r\nAuthorization: Bearer ${token}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n',
+    )
+    const [heard] = await once(socket, 'data')
+    expect(String(heard)).toContain('100 Continue')
     running.child.kill('SIGTERM')
     await running.says('"stopping"')
     const { code, err } = await running.stop('SIGTERM')
     expect(code).toBe(1)
     expect(err).not.toContain('"stopped"')
-    expect(await answer).toBe('cut off')
+    socket.destroy()
   })
 })
