@@ -1,10 +1,11 @@
+import type { ListenOptions } from '../listen.ts'
 import { type Account, createAccess } from './access.ts'
 import { createBooks, type Kind } from './books.ts'
 import { createCalls, type Judge } from './calls.ts'
 import { addressesIn } from './config.ts'
 import { createFaults, type Fault, type Target } from './faults.ts'
 import { type Cluster, majorOf } from './routes.ts'
-import { type ListenOptions, serve } from './server.ts'
+import { serve } from './server.ts'
 import { createTasks } from './tasks.ts'
 
 export interface ProxmoxOptions extends ListenOptions {

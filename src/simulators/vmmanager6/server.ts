@@ -1,26 +1,11 @@
-import {
-  createServer as createHttp,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from 'node:http'
-import { createServer as createHttps } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerControl, type ControlBooks, controlPath } from '../coremanager/control.ts'
 import { cookieOf, readBody } from '../coremanager/request.ts'
+import { type ListenOptions, listen } from '../listen.ts'
 import type { Fault, Faults } from './faults.ts'
 import { answer, type Panel } from './functions.ts'
 import { Refused } from './refusal.ts'
 import type { Tokens } from './tokens.ts'
-
-export interface ListenOptions {
-  /** Default: 127.0.0.1. */
-  host?: string
-  /** Default: one that is free. */
-  port?: number
-  /** Certificate and key as PEM text. Default: plain HTTP. */
-  tls?: { cert: string; key: string }
-}
 
 interface ServerOptions extends ListenOptions {
   panel: Panel
@@ -40,10 +25,7 @@ const refusal = (status: number, code: number, msg: string): Reply => ({
 })
 
 /** The panel on a socket of its own, with the simulator's control beside it. */
-export async function serve(options: ServerOptions) {
-  const { panel, tokens, faults, control, host = '127.0.0.1', port = 0, tls } = options
-  const scheme = tls ? 'https' : 'http'
-
+export function serve({ panel, tokens, faults, control, ...place }: ServerOptions) {
   function signIn(body: Record<string, unknown>): Reply {
     const token = tokens.give(body['email'], body['password'])
     if (token === undefined) return refusal(401, 1003, 'Invalid e-mail or password')
@@ -70,8 +52,7 @@ export async function serve(options: ServerOptions) {
     }
   }
 
-  async function exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', `${scheme}://${request.headers.host ?? host}`)
+  return listen(place, async (request, response, url) => {
     const text = await readBody(request)
     panel.tasks.settle()
     if (url.pathname.startsWith(controlPath)) {
@@ -87,30 +68,7 @@ export async function serve(options: ServerOptions) {
     const prevented = fault && preventing.has(fault.what) && !fault.afterEffect
     const reply = prevented ? undefined : act(request, url, body, fault)
     spoil(response, reply, fault)
-  }
-
-  const listener: RequestListener = (request, response) => {
-    exchange(request, response).catch(error => {
-      // Whoever asked has gone, or the simulator is being stopped; anything else is its own mistake and must be seen.
-      if (!request.destroyed) console.error(error)
-      request.socket.destroy()
-    })
-  }
-  const server = tls ? createHttps(tls, listener) : createHttp(listener)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
   })
-  const shownHost = host.includes(':') ? `[${host}]` : host
-  return {
-    origin: `${scheme}://${shownHost}:${(server.address() as AddressInfo).port}`,
-    /** Closes the socket and every connection, whatever is under way. */
-    async stop(): Promise<void> {
-      const closed = new Promise<void>(resolve => server.close(() => resolve()))
-      server.closeAllConnections()
-      await closed
-    },
-  }
 }
 
 const preventing: ReadonlySet<Fault['what']> = new Set([

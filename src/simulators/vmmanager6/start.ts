@@ -1,8 +1,9 @@
 import { parseKey, printKey } from '../coremanager/addresses.ts'
+import type { ListenOptions } from '../listen.ts'
 import { type Behaviour, behaviourSchema, defaultBehaviour } from './behaviour.ts'
 import { createBooks } from './books.ts'
 import { createFaults, type Fault } from './faults.ts'
-import { type ListenOptions, serve } from './server.ts'
+import { serve } from './server.ts'
 import { createTasks } from './tasks.ts'
 import { type Account, createTokens } from './tokens.ts'
 
