@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { deliveryFilters } from '../desk/filters.ts'
 import { billingChange, billingInput, replayInput } from '../desk/schemas.ts'
+import { addDeliveriesCommand } from './deliveries.ts'
 import { createGroup } from './group.ts'
 
 /** How long "test billing" may take. */
@@ -43,19 +43,7 @@ export function addBillingCommands(program: Command): void {
     replayInput,
     ({ app, actor, reason }, name, input) => app.desk.billings.replay(actor, name, input, reason),
   )
-  group.list(
-    'list what became of the messages to a billing core, newest first',
-    deliveryFilters,
-    ({ app }, query, name) => app.desk.billings.deliveries(name, query),
-    {
-      ID: item => item.id,
-      TYPE: item => item.type,
-      SERVICE: item => item.service,
-      STATE: item => item.state,
-      ATTEMPTS: item => item.attempts,
-      'NEXT TRY': item => item.nextAt,
-      'LAST TRY': item => item.tries.at(-1)?.detail ?? item.tries.at(-1)?.status,
-    },
-    { name: 'deliveries', of: 'name' },
+  addDeliveriesCommand(group, 'a billing core', ({ app }, query, name) =>
+    app.desk.billings.deliveries(name, query),
   )
 }

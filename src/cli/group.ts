@@ -15,6 +15,8 @@ interface Change extends Session {
   reason: string | undefined
 }
 
+export type Group = ReturnType<typeof createGroup>
+
 const asJson = ['--json', 'print JSON'] as const
 const why = ['--reason <text>', 'why; it stands in the audit'] as const
 

@@ -1,18 +1,11 @@
 import type { Command } from 'commander'
 import { wholeNumber } from './numbers.ts'
-import { say, sayJson } from './output.ts'
-import { aborted, listenForStop } from './signals.ts'
+import { keepRunning, pinning, type Simulated, type Whereabouts } from './simulated.ts'
 
 interface Place {
   host: string
   port: number
   tls?: { cert: string; key: string }
-}
-
-interface Running {
-  url: string
-  controlUrl: string
-  stop(): Promise<void>
 }
 
 interface Simulator {
@@ -21,7 +14,7 @@ interface Simulator {
   login: string
   /** What a new guest needs; undefined where none are made. */
   setup?: object
-  start(place: Place): Promise<Running>
+  start(place: Place): Promise<Simulated>
 }
 
 /** The panels that can be simulated, by the name that a server gives them. Only loaded where one is. */
@@ -87,20 +80,20 @@ export function addPanelSimulators(simulate: Command): void {
   }
 }
 
-async function run(
+function run(
   name: string,
   simulator: Simulator,
   { host, port, http, json }: { host: string; port: number; http?: true; json?: true },
 ): Promise<void> {
-  const stop = listenForStop()
-  const tls = http ? undefined : await ownCertificate(host)
-  const panel = await simulator.start({ host, port, ...(tls && { tls }) })
-  const { url, controlUrl } = panel
-  if (json) sayJson({ url, controlUrl, fingerprint: tls?.fingerprint ?? null })
-  else welcome(name, simulator, { url, controlUrl, fingerprint: tls?.fingerprint })
-  await aborted(stop.signal)
-  await panel.stop()
-  stop.stopListening()
+  return keepRunning(
+    async () => {
+      const tls = http ? undefined : await ownCertificate(host)
+      const panel = await simulator.start({ host, port, ...(tls && { tls }) })
+      return { panel, fingerprint: tls?.fingerprint }
+    },
+    json,
+    where => welcome(name, simulator, where),
+  )
 }
 
 async function ownCertificate(host: string) {
@@ -112,11 +105,10 @@ async function ownCertificate(host: string) {
 function welcome(
   name: string,
   { about, login, setup }: Simulator,
-  { url, controlUrl, fingerprint }: { url: string; controlUrl: string; fingerprint: string | undefined },
-): void {
-  const tls = fingerprint === undefined ? '' : ` \\\n    --tls '{"fingerprint":"${fingerprint}"}'`
+  { url, controlUrl, fingerprint }: Whereabouts,
+): string {
   const guest = setup === undefined ? 'service.guest=1' : `'service.setup=${JSON.stringify(setup)}'`
-  say(`Simulated: ${about}
+  return `Simulated: ${about}
 
   ${url}
   ${controlUrl}   what there is, and how to make it fail
@@ -125,9 +117,9 @@ function welcome(
 Connect ipbridge to it, and let billing open a service:
 
   ipbridge server add --name sim --panel ${name} --url ${url} \\
-    --login ${login} --password ${password}${tls}
+    --login ${login} --password ${password}${pinning(fingerprint)}
   ipbridge event service.created service.id=1 service.kind=vps service.client=c1 \\
     service.domain=shop.example.net service.server=sim ${guest}
 
-Ctrl-C stops it.`)
+Ctrl-C stops it.`
 }

@@ -3,9 +3,8 @@ import type { Command } from 'commander'
 import type { RunningIpmanager } from '../simulators/ipmanager/run.ts'
 import { WrongUse } from './failure.ts'
 import { wholeNumber } from './numbers.ts'
-import { say, sayJson } from './output.ts'
-import { aborted, listenForStop } from './signals.ts'
 import { addPanelSimulators } from './simulate-panels.ts'
+import { keepRunning, pinning, type Whereabouts } from './simulated.ts'
 
 interface IpmanagerFlags {
   host: string
@@ -43,24 +42,21 @@ Under /simulator it can be made to fail and to drift: see docs/guides/try-ipmana
     .action(simulateIpmanager)
 }
 
-async function simulateIpmanager({ host, port, file, checking, ...flags }: IpmanagerFlags): Promise<void> {
-  const { runIpmanager } = await import('../simulators/ipmanager/run.ts')
-  const stop = listenForStop()
-  const tls = await tlsOf(flags)
-  const behaviour = checking === undefined ? {} : { checkingSeconds: checking }
-  const panel = await runIpmanager({ host, port, file, tls, behaviour }).catch((error: Error) => {
-    // The network's own errors carry a code; everything else is about the file.
-    throw 'code' in error ? error : new WrongUse(error.message)
-  })
-  if (flags.json) {
-    const { url, controlUrl, fingerprint = null } = panel
-    sayJson({ url, controlUrl, fingerprint })
-  } else {
-    welcome(panel)
-  }
-  await aborted(stop.signal)
-  await panel.stop()
-  stop.stopListening()
+function simulateIpmanager({ host, port, file, checking, ...flags }: IpmanagerFlags): Promise<void> {
+  return keepRunning(
+    async () => {
+      const { runIpmanager } = await import('../simulators/ipmanager/run.ts')
+      const tls = await tlsOf(flags)
+      const behaviour = checking === undefined ? {} : { checkingSeconds: checking }
+      const panel = await runIpmanager({ host, port, file, tls, behaviour }).catch((error: Error) => {
+        // The network's own errors carry a code; everything else is about the file.
+        throw 'code' in error ? error : new WrongUse(error.message)
+      })
+      return { panel, fingerprint: panel.fingerprint }
+    },
+    flags.json,
+    welcome,
+  )
 }
 
 async function tlsOf({ http, cert, key }: Pick<IpmanagerFlags, 'http' | 'cert' | 'key'>) {
@@ -75,12 +71,11 @@ async function tlsOf({ http, cert, key }: Pick<IpmanagerFlags, 'http' | 'cert' |
 }
 
 /** Says where it is, who can sign in, and how ipbridge is connected to it. */
-function welcome({ url, controlUrl, fingerprint, state }: RunningIpmanager): void {
+function welcome({ url, controlUrl, fingerprint }: Whereabouts, { state }: RunningIpmanager): string {
   const { users } = state()
   const admin = users.find(user => user.level > 16)
   const user = users.find(one => one.level === 16)
-  const tls = fingerprint === undefined ? '' : ` \\\n    --tls '{"fingerprint":"${fingerprint}"}'`
-  say(`A simulated IPmanager 5 is running
+  return `A simulated IPmanager 5 is running
 
   ${url}
   ${controlUrl}   makes it fail and drift
@@ -90,7 +85,7 @@ Connect ipbridge to it:
 
   ipbridge connection add --name ipm --driver ipmanager --url ${url} \\
     --login ${user?.name} --password ${user?.password} \\
-    --adminlogin ${admin?.name} --adminpassword ${admin?.password}${tls}
+    --adminlogin ${admin?.name} --adminpassword ${admin?.password}${pinning(fingerprint)}
 
-Ctrl-C stops it.`)
+Ctrl-C stops it.`
 }

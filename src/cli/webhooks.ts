@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { deliveryFilters } from '../desk/filters.ts'
 import { replayInput, webhookChange, webhookInput } from '../desk/schemas.ts'
+import { addDeliveriesCommand } from './deliveries.ts'
 import { createGroup } from './group.ts'
 
 /** How long "test webhook" may take. */
@@ -49,19 +49,7 @@ export function addWebhookCommands(program: Command): void {
     replayInput,
     ({ app, actor, reason }, name, input) => app.desk.webhooks.replay(actor, name, input, reason),
   )
-  group.list(
-    'list what became of the messages to a webhook, newest first',
-    deliveryFilters,
-    ({ app }, query, name) => app.desk.webhooks.deliveries(name, query),
-    {
-      ID: item => item.id,
-      TYPE: item => item.type,
-      SERVICE: item => item.service,
-      STATE: item => item.state,
-      ATTEMPTS: item => item.attempts,
-      'NEXT TRY': item => item.nextAt,
-      'LAST TRY': item => item.tries.at(-1)?.detail ?? item.tries.at(-1)?.status,
-    },
-    { name: 'deliveries', of: 'name' },
+  addDeliveriesCommand(group, 'a webhook', ({ app }, query, name) =>
+    app.desk.webhooks.deliveries(name, query),
   )
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseKey } from '../coremanager/addresses.ts'
+import { defaultPanelBehaviour, panelBehaviour } from '../coremanager/behaviour.ts'
 import { type Account, levels } from '../coremanager/panel.ts'
 
 /** Types of services, as the lists are called. */
@@ -81,14 +82,8 @@ export type Problem = Record<string, string>
 
 /** What differs between panels, or is not known of them. May be changed while the simulator runs. */
 export const behaviourSchema = z.strictObject({
-  /** Whether a list with one row shows it bare, as was captured, or as an array of one. */
-  oneRow: z.enum(['object', 'array']),
-  sessionSeconds: z.number(),
-  bindSessions: z.boolean(),
+  ...panelBehaviour,
   restrictAuthinfo: z.array(z.string()).optional(),
-  /** Rows a page where the caller names no `p_cnt`, and the most that a page has. */
-  pageSize: z.number().int().positive(),
-  largestPage: z.number().int().positive(),
   /** An address that was ordered shows only after the list was asked for so often. */
   slotAfterPolls: z.number().int().min(0),
   /** After so many failures an operation is left to people (the fact sheet, 4.5). */
@@ -97,11 +92,7 @@ export const behaviourSchema = z.strictObject({
 export type Behaviour = z.output<typeof behaviourSchema>
 
 export const defaultBehaviour: Behaviour = {
-  oneRow: 'object',
-  sessionSeconds: 3_600,
-  bindSessions: true,
-  pageSize: 100,
-  largestPage: 100_000,
+  ...defaultPanelBehaviour,
   slotAfterPolls: 0,
   mostTries: 10,
 }

@@ -1,14 +1,9 @@
 import { z } from 'zod'
+import { defaultPanelBehaviour, panelBehaviour } from '../coremanager/behaviour.ts'
 
 /** What differs between panels, or is not known of them. May be changed while the simulator runs. */
 export const behaviourSchema = z.strictObject({
-  /** Whether a list with one row shows it bare, as was captured, or as an array of one. */
-  oneRow: z.enum(['object', 'array']),
-  sessionSeconds: z.number(),
-  bindSessions: z.boolean(),
-  /** Rows a page where the caller names no `p_cnt`, and the most whatever it asks for. */
-  pageSize: z.number().int().positive(),
-  largestPage: z.number().int().positive(),
+  ...panelBehaviour,
   errors: z.enum(['named', 'numbered']),
   /** Whether the address that the caller names is overlooked, and one chosen as if it had named none. */
   overlooksAddress: z.boolean(),
@@ -23,11 +18,7 @@ export const behaviourSchema = z.strictObject({
 export type Behaviour = z.output<typeof behaviourSchema>
 
 export const defaultBehaviour: Behaviour = {
-  oneRow: 'object',
-  sessionSeconds: 3_600,
-  bindSessions: true,
-  pageSize: 100,
-  largestPage: 100_000,
+  ...defaultPanelBehaviour,
   errors: 'named',
   overlooksAddress: false,
   mainStays: false,

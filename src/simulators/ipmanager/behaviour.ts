@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defaultPanelBehaviour, panelBehaviour } from '../coremanager/behaviour.ts'
 import { refusalSchema } from '../coremanager/panel-error.ts'
 
 /** How this panel spells what no source documents for certain (the fact sheet marks it as inferred). */
@@ -17,18 +18,9 @@ const wire = z.strictObject({
 
 /** What differs between panels, or is not known of them. May be changed while the simulator runs. */
 export const behaviourSchema = z.strictObject({
-  /** Whether a list with one row shows it bare, as was captured, or as an array of one. */
-  oneRow: z.enum(['object', 'array']),
-  /** How long a session lives without being used. */
-  sessionSeconds: z.number(),
-  /** Whether a session is good for the network address only that opened it. */
-  bindSessions: z.boolean(),
+  ...panelBehaviour,
   /** From where `authinfo` is accepted at all: addresses, `a-b` or networks. Default: everywhere. */
   restrictAuthinfo: z.array(z.string()).optional(),
-  /** Rows a page where the caller names no `p_cnt`. */
-  pageSize: z.number().int().positive(),
-  /** The most rows that a page has, whatever `p_cnt` asks for. */
-  largestPage: z.number().int().positive(),
   wire,
   /** The refusal when no address is free. Known variants: missed(ip), limit(ip), value(ip). */
   exhausted: refusalSchema,
@@ -53,11 +45,7 @@ export const behaviourSchema = z.strictObject({
 export type Behaviour = z.output<typeof behaviourSchema>
 
 export const defaultBehaviour: Behaviour = {
-  oneRow: 'object',
-  sessionSeconds: 3_600,
-  bindSessions: true,
-  pageSize: 100,
-  largestPage: 100_000,
+  ...defaultPanelBehaviour,
   wire: {
     ip: 'ip',
     family: 'family',
