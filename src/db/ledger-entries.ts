@@ -2,6 +2,8 @@ import type { Address } from '../domain/address.ts'
 import type { Meaning, OurEntry } from '../domain/findings.ts'
 import { assignmentOfMarker, type Marker, markerOf } from '../domain/marker.ts'
 import { type Db, Prisma } from './client.ts'
+import { pagesOf } from './pages.ts'
+import { isBusy, workOf } from './service-work.ts'
 
 /** What the ledger says about an address at one moment. */
 export interface Sight {
@@ -31,6 +33,7 @@ export type LedgerEntries = ReturnType<typeof createLedgerEntries>
 const pageSize = 1_000
 
 const columns = Prisma.sql`a.id, a.service_id, a.slot, a.address, a.ptr, a.pool, a.conflicts`
+const owner = Prisma.sql`a.service_id`
 const isListed = Prisma.sql`a.state in ('reserved', 'active') and a.held`
 
 /** The ledger, as reconciliation reads it: page by page, and again at single addresses. */
@@ -38,16 +41,17 @@ export function createLedgerEntries(db: Db) {
   return {
     /** Live assignments of a connection that hold an address, ascending by address, after one of them. */
     async *list(connectionId: string, after: Address | undefined): AsyncGenerator<OurEntry> {
-      for (let last = after; ; ) {
-        const rows: Row[] = await db.$queryRaw`
+      const pages = pagesOf({
+        size: pageSize,
+        after,
+        keyOf: (row: Row) => row.address,
+        read: last => db.$queryRaw<Row[]>`
           select ${columns} from assignment a
           where a.connection_id = ${connectionId}::uuid and ${isListed}
             and (${last ?? null}::inet is null or a.address > ${last ?? null}::inet)
-          order by a.address limit ${pageSize}::int`
-        for (const row of rows) yield toEntry(row)
-        last = rows.at(-1)?.address
-        if (rows.length < pageSize) return
-      }
+          order by a.address limit ${pageSize}::int`,
+      })
+      for await (const rows of pages) for (const row of rows) yield toEntry(row)
     },
 
     async count(connectionId: string): Promise<number> {
@@ -62,10 +66,7 @@ export function createLedgerEntries(db: Db) {
         (Row & { listed: boolean; busy: boolean; work: string; assigned_at: Date | null })[]
       >`
         select ${columns}, a.assigned_at, a.state in ('reserved', 'active') as listed,
-          a.state in ('pending', 'releasing') or exists (
-            select from operation o where o.service_id = a.service_id and o.state in ('queued', 'running', 'waiting')) as busy,
-          (select concat_ws(' ', count(*), max(o.seq), max(o.epoch), max(o.ended_at))
-           from operation o where o.service_id = a.service_id) as work
+          a.state in ('pending', 'releasing') or ${isBusy(owner)} as busy, ${workOf(owner)} as work
         from assignment a
         where a.connection_id = ${connectionId}::uuid and a.address = any (${addresses}::inet[]) and a.held and a.state <> 'released'`
       return new Map(

@@ -2,6 +2,8 @@ import type { Address } from '../domain/address.ts'
 import type { ServiceEntry } from '../domain/guest-findings.ts'
 import type { PanelService } from '../panels/driver.ts'
 import { type Db, Prisma } from './client.ts'
+import { pagesOf } from './pages.ts'
+import { isBusy, workOf } from './service-work.ts'
 
 /** A service as reconciliation compares it with its guest. */
 export interface ListedService {
@@ -45,10 +47,7 @@ const columns = Prisma.sql`
   (select jsonb_agg(jsonb_build_object('assignmentId', a.id, 'address', host(a.address), 'settled', a.state = 'active' and a.held)
      order by a.address)
    from assignment a where a.service_id = s.id and a.state <> 'released' and a.address is not null) as addresses`
-const work = Prisma.sql`
-  exists (
-    select from operation o where o.service_id = s.id and o.state in ('queued', 'running', 'waiting')) as busy,
-  (select concat_ws(' ', count(*), max(o.seq), max(o.epoch), max(o.ended_at)) from operation o where o.service_id = s.id) as work`
+const work = Prisma.sql`${isBusy(Prisma.sql`s.id`)} as busy, ${workOf(Prisma.sql`s.id`)} as work`
 
 /** The services of a server and their addresses, as reconciliation compares them with guests. */
 export function createLedgerGuests(db: Db) {
@@ -62,15 +61,15 @@ export function createLedgerGuests(db: Db) {
      * @param deleted whether deleted ones belong to them
      */
     async *servicesOn(serverId: string, deleted: boolean): AsyncGenerator<ListedService[]> {
-      for (let after = ''; ; ) {
-        const rows: Omit<Row, 'busy' | 'work'>[] = await db.$queryRaw`
+      const pages = pagesOf({
+        size: pageSize,
+        keyOf: (row: Omit<Row, 'busy' | 'work'>) => row.id,
+        read: after => db.$queryRaw<Omit<Row, 'busy' | 'work'>[]>`
           select ${columns} from service s
-          where s.server_id = ${serverId}::uuid and s.id > ${after} and (${deleted} or s.state <> 'deleted')
-          order by s.id limit ${pageSize}::int`
-        if (rows.length > 0) yield rows.map(toService)
-        after = rows.at(-1)?.id ?? after
-        if (rows.length < pageSize) return
-      }
+          where s.server_id = ${serverId}::uuid and s.id > ${after ?? ''} and (${deleted} or s.state <> 'deleted')
+          order by s.id limit ${pageSize}::int`,
+      })
+      for await (const rows of pages) yield rows.map(toService)
     },
 
     /** How some of a server's services stand now; those that have left it are not among them. */

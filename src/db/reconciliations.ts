@@ -5,6 +5,7 @@ import { createPlanHash, type HashedFinding } from '../domain/plan-hash.ts'
 import { type FindingAction, type Policies, takingActions } from '../domain/reconcile-settings.ts'
 import { type Db, Prisma, type Queryable } from './client.ts'
 import { newId } from './ids.ts'
+import { pagesOf } from './pages.ts'
 
 /** A difference, and what its policy would have done about it. */
 export interface FoundDifference extends Difference {
@@ -257,15 +258,18 @@ async function sumUp(db: Queryable, id: string): Promise<{ hash: string; finding
     where r.id = ${id}::uuid returning connection_id as connection`
   const hash = createPlanHash(run?.connection ?? '')
   let findings = 0
-  for (let after = ''; ; ) {
-    const rows: HashedFinding[] = await db.$queryRaw`
+  const pages = pagesOf({
+    size: hashPage,
+    keyOf: (row: HashedFinding) => row.subject,
+    read: after => db.$queryRaw<HashedFinding[]>`
       select subject, action, decision, ours, theirs from finding
-      where reconciliation_id = ${id}::uuid and subject > ${after} order by subject limit ${hashPage}::int`
+      where reconciliation_id = ${id}::uuid and subject > ${after ?? ''} order by subject limit ${hashPage}::int`,
+  })
+  for await (const rows of pages) {
     for (const row of rows) {
       hash.add(row)
       if (row.decision === 'accept') findings += 1
     }
-    after = rows.at(-1)?.subject ?? after
-    if (rows.length < hashPage) return { hash: hash.digest(), findings }
   }
+  return { hash: hash.digest(), findings }
 }

@@ -2,6 +2,7 @@ import type { Address } from '../domain/address.ts'
 import type { Difference } from '../domain/findings.ts'
 import type { OperationKind, OperationState } from '../domain/states.ts'
 import { type Db, Prisma } from './client.ts'
+import { pagesOf } from './pages.ts'
 
 /** An operation that did not come to its end, as a finding shows it. */
 export interface StuckOperation {
@@ -57,14 +58,14 @@ export function createStuck(db: Db) {
   return {
     /** All of a connection's, page by page. */
     async *list(connectionId: string, hours: number): AsyncGenerator<StuckDifference[]> {
-      for (let after: string | null = null; ; ) {
-        const rows: Row[] = await db.$queryRaw`
+      const pages = pagesOf({
+        size: pageSize,
+        keyOf: (row: Row) => row.id,
+        read: after => db.$queryRaw<Row[]>`
           select * from (${isOpenTooLong(connectionId, hours)} union all ${leftHalfWay(connectionId)}) stuck
-          where ${after}::uuid is null or id > ${after}::uuid order by id limit ${pageSize}::int`
-        if (rows.length > 0) yield rows.map(toDifference)
-        after = rows.at(-1)?.id ?? after
-        if (rows.length < pageSize) return
-      }
+          where ${after ?? null}::uuid is null or id > ${after ?? null}::uuid order by id limit ${pageSize}::int`,
+      })
+      for await (const rows of pages) yield rows.map(toDifference)
     },
 
     /** Those of some operations that are still as they are. */

@@ -1,4 +1,5 @@
 import { type Db, Prisma } from '../db/client.ts'
+import { pagesOf } from '../db/pages.ts'
 import type { Address } from '../domain/address.ts'
 import type { FindingClass } from '../domain/findings.ts'
 import type { FindingAction } from '../domain/reconcile-settings.ts'
@@ -57,24 +58,18 @@ export function readFindings(
 }
 
 /** All findings of a run that are to be applied, in pages. */
-export async function* findingsToApply(
+export function findingsToApply(
   db: Pick<Db, '$queryRaw'>,
   reconciliation: string,
   size: number,
 ): AsyncGenerator<StoredFinding[]> {
-  for (let after: string | undefined; ; ) {
-    const rows: Row[] = await selectFindings(
-      db,
-      reconciliation,
-      { decision: 'accept' },
-      after,
-      size,
-      Prisma.sql`f.action <> 'report'`,
-    )
-    if (rows.length > 0) yield rows
-    after = rows.at(-1)?.key
-    if (rows.length < size) return
-  }
+  const accepted = { decision: 'accept' } as const
+  const wanted = Prisma.sql`f.action <> 'report'`
+  return pagesOf({
+    size,
+    keyOf: (row: Row) => row.key,
+    read: after => selectFindings(db, reconciliation, accepted, after, size, wanted),
+  })
 }
 
 function selectFindings(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pagesOf } from '../../db/pages.ts'
 import { IpbridgeError } from '../../errors.ts'
 import type { AddressRequest, IpamDriver, IpamRecord } from '../driver.ts'
 import type { PoolDesk } from './pools.ts'
@@ -92,13 +93,16 @@ export function builtinIpam(options: BuiltinOptions): IpamDriver {
     },
 
     async *list(signal, after) {
-      for (let last = after; ; ) {
-        signal.throwIfAborted()
-        const page = await store.page(connection, last, pageSize)
-        for (const record of page) yield record
-        last = page.at(-1)?.address
-        if (page.length < pageSize) return
-      }
+      const pages = pagesOf({
+        size: pageSize,
+        after,
+        keyOf: (record: IpamRecord) => record.address,
+        read: last => {
+          signal.throwIfAborted()
+          return store.page(connection, last, pageSize)
+        },
+      })
+      for await (const page of pages) for (const record of page) yield record
     },
 
     async claim({ address, marker, owner, from }, signal) {
