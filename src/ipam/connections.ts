@@ -14,6 +14,14 @@ import { watched } from './watched.ts'
 /** Makes a driver for a stored connection. @throws invalid_configuration where it lacks something */
 export type IpamFactory = (connection: OpenConnection) => IpamDriver
 
+/** What was made of one version of a connection. */
+interface Made {
+  updatedAt: number
+  driver: IpamDriver
+  /** With its settings, once somebody needed them. */
+  ipam?: Ipam
+}
+
 export type IpamConnections = ReturnType<typeof ipamConnections>
 
 /**
@@ -27,13 +35,13 @@ export function ipamConnections(options: {
   drivers: Record<string, IpamFactory>
 }) {
   const { registry, problems, log } = options
-  const made = new Map<string, { driver: IpamDriver; updatedAt: number }>()
+  const made = new Map<string, Made>()
   const names = Object.keys(options.drivers)
 
-  function driverOf(connection: OpenConnection): IpamDriver {
+  function madeOf(connection: OpenConnection): Made {
     const known = made.get(connection.id)
     const updatedAt = connection.updatedAt.getTime()
-    if (known?.updatedAt === updatedAt) return known.driver
+    if (known?.updatedAt === updatedAt) return known
     const { maxConcurrent } = connection
     const own = make(connection)
     if (trustsAnybody(connection.tls)) {
@@ -41,14 +49,17 @@ export function ipamConnections(options: {
     }
     const seen = watched(own, problem => problems.note(connection.id, problem))
     const driver = maxConcurrent === undefined ? seen : limited(seen, maxConcurrent)
-    made.set(connection.id, { driver, updatedAt })
-    return driver
+    const fresh: Made = { driver, updatedAt }
+    made.set(connection.id, fresh)
+    return fresh
   }
 
   /** A connection as the processors use it. */
   async function byId(connectionId: string): Promise<Ipam> {
     const connection = await registry.connection(connectionId)
-    return {
+    const known = madeOf(connection)
+    // Its settings are read once for each version of the connection, not for every operation.
+    known.ipam ??= {
       connectionId: connection.id,
       name: connection.name,
       addressSpace: connection.addressSpace,
@@ -57,9 +68,10 @@ export function ipamConnections(options: {
       hiddenTypes: connection.hiddenTypes,
       reconcile: reconcileSettingsOf(connection),
       forwardCheck: forwardCheckOf(connection),
-      driver: driverOf(connection),
+      driver: known.driver,
       pools: undefined,
     }
+    return known.ipam
   }
 
   function make(connection: OpenConnection): IpamDriver {
@@ -81,7 +93,7 @@ export function ipamConnections(options: {
 
     /** The driver of a stored connection. */
     async driver(connectionId: string): Promise<IpamDriver> {
-      return driverOf(await registry.connection(connectionId))
+      return madeOf(await registry.connection(connectionId)).driver
     },
 
     /** The IPAM that an operation is about. */
