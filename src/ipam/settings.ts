@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import type { OpenConnection } from '../db/registry.ts'
-import { faultsOf } from '../domain/faults.ts'
-import { IpbridgeError } from '../errors.ts'
+import { readSettings } from '../settings.ts'
 
 /** Options that belong to connections of any kind; others read them. */
 export const commonOptions = {
@@ -17,11 +16,5 @@ export const commonOptions = {
 export function settingsOf<S extends z.ZodType>(connection: OpenConnection, schema: S): z.output<S> {
   const { url, login, password, adminLogin, adminPassword, tls, options } = connection
   const input = { url, login, password, adminlogin: adminLogin, adminpassword: adminPassword, tls, options }
-  const result = schema.safeParse(input)
-  if (result.success) return result.data
-  const faults = faultsOf(result.error, input)
-  const told = faults.map(({ pointer, message }) => `${pointer.slice(1).replaceAll('/', '.')} ${message}`)
-  throw new IpbridgeError('invalid_configuration', `connection ${connection.name}: ${told.join('; ')}`, {
-    faults,
-  })
+  return readSettings(schema, input, `connection ${connection.name}`)
 }

@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import type { OpenServer } from '../db/registry.ts'
-import { faultsOf } from '../domain/faults.ts'
-import { IpbridgeError } from '../errors.ts'
 import { type TlsSettings, tlsSettings } from '../http/tls.ts'
+import { readSettings } from '../settings.ts'
 
 /** What a driver takes of a stored server, checked. */
 export interface PanelSettings<O> {
@@ -36,9 +35,5 @@ export function settingsOf<S extends z.ZodType>(
   const input = { url: server.url, login, password, tls, options: server.options }
   const text = z.string().min(1)
   const schema = z.object({ url, login: text, password: text, tls: tlsSettings, options })
-  const result = schema.safeParse(input)
-  if (result.success) return { name, ...result.data } as PanelSettings<z.output<S>>
-  const faults = faultsOf(result.error, input)
-  const told = faults.map(({ pointer, message }) => `${pointer.slice(1).replaceAll('/', '.')} ${message}`)
-  throw new IpbridgeError('invalid_configuration', `server ${name}: ${told.join('; ')}`, { faults })
+  return { name, ...readSettings(schema, input, `server ${name}`) } as PanelSettings<z.output<S>>
 }

@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import { formats } from '../../coremanager/client.ts'
 import type { OpenSubscriber } from '../../db/deliveries.ts'
-import { faultsOf } from '../../domain/faults.ts'
-import { IpbridgeError } from '../../errors.ts'
 import { tlsSettings } from '../../http/tls.ts'
+import { readSettings } from '../../settings.ts'
 import { wireOption } from './wire.ts'
 
 const text = z.string().min(1)
@@ -47,9 +46,5 @@ export type Settings = z.output<typeof schema> & { name: string }
 export function billmanagerSettings(subscriber: OpenSubscriber): Settings {
   const { name, url, login, secrets, tls, options } = subscriber
   const input = { url, login, password: secrets[0], tls, options }
-  const result = schema.safeParse(input)
-  if (result.success) return { name, ...result.data }
-  const faults = faultsOf(result.error, input)
-  const told = faults.map(({ pointer, message }) => `${pointer.slice(1).replaceAll('/', '.')} ${message}`)
-  throw new IpbridgeError('invalid_configuration', `billing ${name}: ${told.join('; ')}`, { faults })
+  return { name, ...readSettings(schema, input, `billing ${name}`) }
 }
