@@ -2,10 +2,11 @@ import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
+import { freePort } from '../src/db/embedded/free-port.ts'
 import type { Actor } from '../src/desk/actor.ts'
 import { createLog } from '../src/log.ts'
 import { serviceCreated } from './end-to-end.ts'
-import { freePort, type Stage, stop } from './stage.ts'
+import { type Stage, stop } from './stage.ts'
 
 const bench: Actor = { name: 'bench', role: 'admin' }
 const clients = 50

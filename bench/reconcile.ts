@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
+import { freePort } from '../src/db/embedded/free-port.ts'
 import type { Actor } from '../src/desk/actor.ts'
 import { createLog } from '../src/log.ts'
-import { freePort, peakMemoryMb, type Stage, stop } from './stage.ts'
+import { peakMemoryMb, type Stage, stop } from './stage.ts'
 
 /** The heap that the worker makes do with, in MB: left alone, V8 takes more just because there is more. */
 const heap = '--max-old-space-size=128'

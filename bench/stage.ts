@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { freePort } from '../src/db/embedded/free-port.ts'
 import { openEmbeddedPostgres, removeEmbeddedPostgres } from '../src/db/embedded/postgres.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { packageRoot } from '../src/package-root.ts'
@@ -103,15 +103,6 @@ async function findRedis(folder: string): Promise<{ url: string; stop(): Promise
   if (!started) return undefined
   await sleep(500)
   return { url: `redis://127.0.0.1:${port}`, stop: () => stop(server) }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }
 
 function withDatabase(url: string, database: string): string {

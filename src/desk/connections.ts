@@ -10,6 +10,7 @@ import type { IpamConnections } from '../ipam/connections.ts'
 import type { ConnectionCheck } from '../ipam/driver.ts'
 import { type Actor, audit } from './actor.ts'
 import { type Page, type PageQuery, page } from './paging.ts'
+import { rehearse } from './rehearsal.ts'
 import type { ConnectionInput } from './schemas.ts'
 import { withoutSecrets } from './secrets.ts'
 
@@ -38,17 +39,6 @@ export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipa
     }
   }
 
-  /** A driver is made of it and thrown away: what it cannot work with is told to whoever enters it. */
-  function rehearse(connection: OpenConnection): void {
-    try {
-      ipams.rehearse(connection)
-    } catch (error) {
-      const { code, message, faults } = asIpbridgeError(error)
-      if (code !== 'invalid_configuration') throw error
-      throw new IpbridgeError('invalid_request', message, faults === undefined ? {} : { faults })
-    }
-  }
-
   return {
     list(query: PageQuery): Promise<Page<ReturnType<typeof presentConnection>>> {
       const read = (after: string | undefined, take: number) =>
@@ -65,7 +55,7 @@ export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipa
     async add(actor: Actor, input: ConnectionInput, reason?: string) {
       checkDriver(input.driver, ipams.names)
       const id = newId()
-      rehearse(candidate(id, input))
+      rehearse(() => ipams.rehearse(candidate(id, input)))
       try {
         return await db.$transaction(async tx => {
           const { name, driver, ...rest } = columns(id, input)
@@ -93,7 +83,7 @@ export function connectionDesk({ db, vault, ipams }: { db: Db; vault: Vault; ipa
       if (name === 'builtin' && (input.driver ?? driver) !== driver) {
         throw new IpbridgeError('in_use', 'the connection builtin always has the driver builtin')
       }
-      rehearse(candidate(id, input, row))
+      rehearse(() => ipams.rehearse(candidate(id, input, row)))
       return db.$transaction(async tx => {
         const row = await tx.connection.update({ where: { id }, data: columns(id, input) })
         await audit(tx, actor, {

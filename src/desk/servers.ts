@@ -7,6 +7,7 @@ import { asIpbridgeError, IpbridgeError } from '../errors.ts'
 import type { ServerPanels } from '../panels/servers.ts'
 import { type Actor, audit } from './actor.ts'
 import { type Page, type PageQuery, page } from './paging.ts'
+import { rehearse } from './rehearsal.ts'
 import type { ServerInput } from './schemas.ts'
 import { withoutSecrets } from './secrets.ts'
 
@@ -35,15 +36,8 @@ export function serverDesk({ db, vault, panels }: { db: Db; vault: Vault; panels
   }
 
   /** Checks the settings as the panel's driver takes them, before they are stored. */
-  function rehearse(server: Omit<OpenServer, 'connectionId' | 'updatedAt'>): void {
-    try {
-      panels.rehearse({ ...server, connectionId: '', updatedAt: new Date(0) })
-    } catch (error) {
-      if (!(error instanceof IpbridgeError)) throw error
-      const { message, faults } = error
-      throw new IpbridgeError('invalid_request', message, { cause: error, ...(faults && { faults }) })
-    }
-  }
+  const check = (server: Omit<OpenServer, 'connectionId' | 'updatedAt'>) =>
+    rehearse(() => panels.rehearse({ ...server, connectionId: '', updatedAt: new Date(0) }))
 
   async function connectionId(name: string): Promise<string> {
     const row = await db.connection.findUnique({ where: { name } })
@@ -86,7 +80,7 @@ export function serverDesk({ db, vault, panels }: { db: Db; vault: Vault; panels
       const id = newId()
       const { name, connectionId = '', ...rest } = await columns(id, input)
       const { url, login, password, tls = {}, options = {} } = input
-      rehearse({ id, name: input.name, panel: input.panel, url, login, password, tls, options })
+      check({ id, name: input.name, panel: input.panel, url, login, password, tls, options })
       try {
         return await db.$transaction(async tx => {
           const row = await tx.server.create({
@@ -111,7 +105,7 @@ export function serverDesk({ db, vault, panels }: { db: Db; vault: Vault; panels
       const row = await find(name)
       const { id } = row
       const data = await columns(id, input)
-      rehearse({
+      check({
         id,
         name,
         panel: input.panel ?? row.panel,

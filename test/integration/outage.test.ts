@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../src/db/embedded/free-port.ts'
 import { maxAttempts } from '../../src/domain/backoff.ts'
 import { createLog } from '../../src/log.ts'
 import { openQueues } from '../../src/queue/backend.ts'
@@ -6,7 +7,7 @@ import { parseRedisUrl } from '../../src/queue/redis-url.ts'
 import { furnish } from '../helpers/api.ts'
 import { backend, queueMissing, startTestApp, type TestApp } from '../helpers/app.ts'
 import { events } from '../helpers/events.ts'
-import { freePort, startRedis } from '../helpers/redis.ts'
+import { startRedis } from '../helpers/redis.ts'
 import { until } from '../helpers/until.ts'
 
 describe.skipIf(queueMissing)('an operation that cannot be claimed while the ledger is away', () => {

@@ -3,11 +3,11 @@ import { createServer as createHttp, type RequestListener } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer as createPlain, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { freePort } from '../../src/db/embedded/free-port.ts'
 import { asIpbridgeError, type IpbridgeError } from '../../src/errors.ts'
 import { createHttpClient, type HttpOptions, type HttpRequest } from '../../src/http/client.ts'
 import { tlsSettings } from '../../src/http/tls.ts'
 import { authority, certificates } from '../helpers/certificates.ts'
-import { freePort } from '../helpers/redis.ts'
 
 const signal = new AbortController().signal
 const password = 'canary-secret'

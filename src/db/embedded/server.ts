@@ -2,10 +2,10 @@ import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { readFile, rename, rm, stat } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { freePort } from './free-port.ts'
 import type { Place } from './place.ts'
 
 /** A server process that we started. */
@@ -114,15 +114,4 @@ export async function stop(cluster: string): Promise<void> {
   process.kill(running.pid, 'SIGINT')
   const deadline = Date.now() + stopTimeoutMs
   while ((await findRunning(cluster))?.pid === running.pid && Date.now() < deadline) await sleep(20)
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

@@ -7,7 +7,7 @@ import { createApi } from './api.ts'
 import { check } from './check.ts'
 import { createCluster } from './cluster.ts'
 import { isFault } from './fault.ts'
-import { type Guest, type GuestKind, nameOf, pathOf, vmidOf } from './guest.ts'
+import { type Guest, type GuestKind, nameOf, vmidOf } from './guest.ts'
 import { createIpFilter } from './ipfilter.ts'
 import type { KindOfGuest, Seen } from './kind.ts'
 import { lxcRules } from './lxc.ts'
@@ -16,8 +16,8 @@ import { serviceIn } from './notes.ts'
 import { openvzGuests } from './openvz.ts'
 import { baseOf, networkOf, readServer } from './options.ts'
 import { qemuRules } from './qemu.ts'
+import { isRunning } from './running.ts'
 import { createMaker } from './set-up.ts'
-import { status } from './shapes.ts'
 import { createTasks } from './tasks.ts'
 
 /** How often a job begins anew because the guest moved, or was changed by somebody else, under its hands. */
@@ -123,8 +123,7 @@ export function proxmox(stored: OpenServer, pace: ProxmoxPace = {}): PanelDriver
         const applied = await change(guest, kind =>
           kind.give(guest, { address, network }, { inherited }, signal),
         )
-        const { status: state } = await api.get(status, [...pathOf(guest), 'status', 'current'], signal)
-        const started = state !== 'running' && (await maker.start(service, guest, signal))
+        const started = !(await isRunning(api, guest, signal)) && (await maker.start(service, guest, signal))
         return { guest: String(guest.vmid), applied: started ? ('now' as const) : applied }
       },
     )

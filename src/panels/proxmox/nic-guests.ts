@@ -15,7 +15,8 @@ import {
   withoutAddress,
 } from './nics.ts'
 import { type Props, parseProps } from './props.ts'
-import { type Config, config, status } from './shapes.ts'
+import { isRunning } from './running.ts'
+import { type Config, config } from './shapes.ts'
 
 /** Where containers and virtual machines differ. */
 export interface NicRules {
@@ -84,11 +85,6 @@ export function nicGuests({ api, rules, ipfilter, primary }: NicGuestOptions): K
     return read(guest, signal)
   }
 
-  async function isRunning(guest: Guest, signal: AbortSignal): Promise<boolean> {
-    const { status: state } = await api.get(status, [...pathOf(guest), 'status', 'current'], signal)
-    return state === 'running'
-  }
-
   /** Adds the address to an interface, or with an interface. @returns the state as it was read back */
   async function add(
     guest: Guest,
@@ -123,10 +119,10 @@ export function nicGuests({ api, rules, ipfilter, primary }: NicGuestOptions): K
     address: Address,
     signal: AbortSignal,
   ): Promise<Configured['applied'] | 'missing'> {
-    const live = (await isRunning(guest, signal)) ? await rules.live(guest, signal) : []
+    const live = (await isRunning(api, guest, signal)) ? await rules.live(guest, signal) : []
     if (live === undefined) return rules.immediate ? 'now' : 'on reboot'
     if (live.includes(address)) return 'now'
-    return rules.immediate && (await isRunning(guest, signal)) ? 'missing' : 'on reboot'
+    return rules.immediate && (await isRunning(api, guest, signal)) ? 'missing' : 'on reboot'
   }
 
   /** What the configuration has already is not tried again by the panel; so it is taken out and put in once more. */
@@ -151,7 +147,7 @@ export function nicGuests({ api, rules, ipfilter, primary }: NicGuestOptions): K
   return {
     async look(guest, signal) {
       const { known, nics } = await read(guest, signal)
-      const live = (await isRunning(guest, signal)) ? await rules.live(guest, signal) : []
+      const live = (await isRunning(api, guest, signal)) ? await rules.live(guest, signal) : []
       const addresses = [...new Set([...nics.flatMap(addressesOf), ...(live ?? [])])]
       return { addresses, notes: String(known['description'] ?? '') }
     },

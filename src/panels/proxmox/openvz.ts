@@ -3,7 +3,8 @@ import { IpbridgeError } from '../../errors.ts'
 import type { Api } from './api.ts'
 import { addressIn, type Guest, nameOf, pathOf, reachable } from './guest.ts'
 import type { KindOfGuest } from './kind.ts'
-import { type Config, config, status } from './shapes.ts'
+import { isRunning } from './running.ts'
+import { type Config, config } from './shapes.ts'
 
 /**
  * OpenVZ containers of Proxmox VE 2 and 3 (facts: Proxmox VE API, OpenVZ). `ip_address` is the whole list: what is
@@ -36,8 +37,7 @@ export function openvzGuests(api: Api): KindOfGuest {
         if (!has(after, address))
           notDone(guest, `gave it ${address}, but that is not in its list of addresses`)
       }
-      const { status: state } = await api.get(status, [...pathOf(guest), 'status', 'current'], signal)
-      return state === 'running' ? 'now' : 'on reboot'
+      return (await isRunning(api, guest, signal)) ? 'now' : 'on reboot'
     },
 
     async take(guest, address, signal) {

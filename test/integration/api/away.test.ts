@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApi } from '../../../src/api/app.ts'
 import { type App, createApp } from '../../../src/app.ts'
 import { loadConfig } from '../../../src/config.ts'
+import { freePort } from '../../../src/db/embedded/free-port.ts'
 import { queueMissing, testSecret } from '../../helpers/app.ts'
-import { freePort } from '../../helpers/redis.ts'
 
 describe.skipIf(queueMissing)('while the database is away', () => {
   const lines: string[] = []

@@ -8,8 +8,8 @@ import {
   openDatabase,
   sqlState,
 } from '../../../src/db/client.ts'
+import { freePort } from '../../../src/db/embedded/free-port.ts'
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts'
-import { freePort } from '../../helpers/redis.ts'
 import { until } from '../../helpers/until.ts'
 
 describe('An error of the database', () => {
