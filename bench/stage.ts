@@ -43,6 +43,8 @@ export async function setStage(options: { name: string; redis: boolean; embedded
     DATABASE_URL: databaseUrl,
     IPBRIDGE_SECRET: randomBytes(32).toString('base64'),
     LOG_LEVEL: 'warn',
+    // What is measured is how fast intake can be, not how it holds back.
+    IPBRIDGE_MAX_BACKLOG: '999999999',
     ...(redis ? { REDIS_URL: redis.url } : {}),
   }
   const processes: ChildProcess[] = []

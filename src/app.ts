@@ -29,6 +29,7 @@ import { createVault } from './db/vault.ts'
 import { createDesk } from './desk/desk.ts'
 import { createForwardLook } from './dns/forward.ts'
 import { type OperationKind, operationKinds } from './domain/states.ts'
+import { createBacklog } from './intake/backlog.ts'
 import { createIntake } from './intake/intake.ts'
 import { builtinIpam } from './ipam/builtin/driver.ts'
 import { createPoolDesk } from './ipam/builtin/pools.ts'
@@ -116,7 +117,8 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const announcer = createAnnouncer(queues, log)
   const worker = `${process.pid}@${config.host}`
   const operations = createOperations(db, { worker, leaseSeconds: options.leaseSeconds ?? 30 })
-  const intake = createIntake({ db, clock, announce: announcer.announce })
+  const backlog = createBacklog({ count: operations.waiting, most: config.maxBacklog, clock, log })
+  const intake = createIntake({ db, clock, announce: announcer.announce, backlog })
 
   // The built-in IPAM, and whoever else hands out addresses
   const store = createBuiltinStore(db)

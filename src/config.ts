@@ -19,6 +19,8 @@ export interface Config {
   logLevel: string
   /** undefined: no nightly reconciliation */
   nightly: Readonly<NightlySchedule> | undefined
+  /** how many operations may wait for a worker before events are refused */
+  maxBacklog: number
 }
 
 const secretHelp = 'make one with: openssl rand -base64 32'
@@ -59,6 +61,10 @@ const environment = z.object({
     .string()
     .refine(isTimeZone, 'takes the name of a time zone, such as Etc/UTC or Europe/Berlin')
     .default('Etc/UTC'),
+  IPBRIDGE_MAX_BACKLOG: z
+    .string()
+    .refine(text => /^[1-9]\d{0,8}$/.test(text), 'takes a whole number from 1 to 999999999')
+    .default('100000'),
   LOG_LEVEL: z
     .enum(
       ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
@@ -102,6 +108,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     port: Number(vars.PORT),
     logLevel: vars.LOG_LEVEL,
     nightly: nightlyOf(vars.IPBRIDGE_RECONCILE_AT, vars.IPBRIDGE_RECONCILE_TZ),
+    maxBacklog: Number(vars.IPBRIDGE_MAX_BACKLOG),
   })
 }
 

@@ -25,6 +25,7 @@ export const errorKinds = {
   plan_stale: { status: 409, retry: 'never' },
   rate_limited: { status: 429, retry: 'later' },
   unavailable: { status: 503, retry: 'later' },
+  overloaded: { status: 503, retry: 'later' },
   internal: { status: 500, retry: 'later' },
 
   bad_credentials: { status: 502, retry: 'never' },

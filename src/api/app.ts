@@ -7,6 +7,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { packageRoot } from '../package-root.ts'
 import { createAuth } from './auth.ts'
+import { boundCrowd, type Crowd, usualCrowd } from './crowd.ts'
 import { board, boardPath } from './dashboard/board.ts'
 import { guardAnswers, guardPages } from './headers.ts'
 import { serveHealth } from './health.ts'
@@ -30,6 +31,7 @@ import { serviceRoutes } from './routes/services.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
+import { answerUnreadable } from './unreadable.ts'
 import { validatorCompiler } from './validation.ts'
 
 declare module 'fastify' {
@@ -58,15 +60,26 @@ const routes = [
 /** The longest wait that a request may ask for is a minute; meanwhile its connection is silent. */
 const silenceMs = 75_000
 
+export interface ApiOptions {
+  limits?: Limits
+  crowd?: Crowd
+  /** How long a request may take to arrive whole, in milliseconds. */
+  arrivalMs?: number
+}
+
 /** Builds the HTTP server: the API, the queue dashboard and what watches over us. It does not listen yet. */
-export async function createApi(ports: ApiPorts, { limits = usualLimits }: { limits?: Limits } = {}) {
+export async function createApi(ports: ApiPorts, options: ApiOptions = {}) {
+  const { limits = usualLimits, crowd = usualCrowd, arrivalMs = 30_000 } = options
   const app = fastify({
     logger: false,
     genReqId: () => randomUUID(),
     bodyLimit: 1_048_576,
     trustProxy: false,
     connectionTimeout: silenceMs,
-    requestTimeout: 30_000,
+    requestTimeout: arrivalMs,
+    // Node takes the longer one of the two for the body.
+    http: { headersTimeout: arrivalMs, connectionsCheckingInterval: Math.min(arrivalMs, 10_000) },
+    clientErrorHandler: answerUnreadable,
     keepAliveTimeout: silenceMs,
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1_000 },
@@ -99,6 +112,7 @@ export async function createApi(ports: ApiPorts, { limits = usualLimits }: { lim
       api.addHook('onRequest', guardAnswers)
       api.addHook('onRequest', parts.auth.guard)
       api.addHook('onRequest', limitByToken(api, limits))
+      api.addHook('onRequest', boundCrowd(api, crowd))
       for (const some of routes) await api.withTypeProvider<ZodTypeProvider>().register(some(parts))
     },
     { prefix: '/api/v1' },

@@ -48,6 +48,11 @@ export function toError(error: unknown): IpbridgeError {
   return asIpbridgeError(error)
 }
 
+/** Too much at once is nobody's fault: one line in the log for each refusal would only add to it. */
+function isOurFault({ status, code }: IpbridgeError): boolean {
+  return status >= 500 && code !== 'overloaded'
+}
+
 export function toProblem(error: IpbridgeError, requestId: string): Problem {
   const { code, status, message, faults } = error
   return {
@@ -55,7 +60,7 @@ export function toProblem(error: IpbridgeError, requestId: string): Problem {
     title: titleOf(code),
     status,
     code,
-    detail: status < 500 ? message : `the log says more, under the request ${requestId}`,
+    detail: isOurFault(error) ? `the log says more, under the request ${requestId}` : message,
     instance: `urn:uuid:${requestId}`,
     ...(faults ? { errors: faults } : {}),
   }
@@ -71,7 +76,7 @@ export function titleOf(code: ErrorCode): string {
 export function problemHandler(log: Log, dress: (problem: Problem) => object = problem => problem) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = toError(thrown)
-    if (error.status >= 500) {
+    if (isOurFault(error)) {
       const where = { request: request.id, method: request.method, route: request.routeOptions.url }
       log.error({ err: thrown, code: error.code, ...where }, 'a request failed')
     }

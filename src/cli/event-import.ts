@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sqlState } from '../db/client.ts'
 import { IpbridgeError } from '../errors.ts'
 import type { Intake } from '../intake/intake.ts'
@@ -22,7 +23,7 @@ const batchBytes = 4_194_304
 
 /**
  * Takes in events line by line, in batches, one at a time, so that the file is read no faster than the database
- * stores. A bad line is told of and left out; it does not stop the others.
+ * stores, nor faster than workers can follow. A bad line is told of and left out; it does not stop the others.
  *
  * @param options.onRefused is told which line was refused and why
  * @param options.onProgress is called after each batch
@@ -59,6 +60,10 @@ export async function importEvents(
         if (status !== 'duplicate') noteOperations(imported, operations)
       }
     } catch (error) {
+      if (error instanceof IpbridgeError && error.code === 'overloaded') {
+        await sleep(error.retryAfterMs, undefined, { signal })
+        return take(batch)
+      }
       const reason = refusalOf(error)
       if (reason === undefined) throw error
       if (batch.length === 1) return refuse(only.number, reason)

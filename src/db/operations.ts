@@ -31,6 +31,13 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
       return new Map(rows.map(row => [row.id, row.epoch]))
     },
 
+    /** How many operations are queued, counted up to a number. */
+    async waiting(upTo: number): Promise<number> {
+      const [row] = await db.$queryRaw<{ count: number }[]>`
+        select count(*)::int as count from (select from operation where state = 'queued' limit ${upTo}::int) as queued`
+      return row?.count ?? 0
+    },
+
     /** Puts back what a worker that is gone was working on. */
     async recover(): Promise<number> {
       return db.$executeRaw`

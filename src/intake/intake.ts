@@ -8,6 +8,7 @@ import { loadServiceStates, servicesAt } from '../db/service-states.ts'
 import type { BillingEvent } from '../domain/events.ts'
 import { parseEvent } from '../domain/parse-event.ts'
 import { IpbridgeError } from '../errors.ts'
+import { type Backlog, boundless } from './backlog.ts'
 import {
   addressWithoutService,
   at,
@@ -27,7 +28,8 @@ export interface Intake {
   /**
    * Takes in one event or several, all or none: the inbox and the operations are written in one transaction,
    * and then the queue is told.
-   * @throws invalid_event with the faults of each bad event; event_conflict where an id comes back with another body
+   * @throws invalid_event with the faults of each bad event; event_conflict where an id comes back with another body;
+   * overloaded while too much waits for workers
    */
   accept(inputs: readonly unknown[], via: Door): Promise<Receipt[]>
 }
@@ -40,17 +42,20 @@ const mostTries = 5
 
 /**
  * @param options.announce tells the queue; it may fail, since the dispatcher tells it again
+ * @param options.backlog says whether there is room for more; default: always
  */
 export function createIntake(options: {
   db: Db
   clock: Clock
   announce: (operations: Announcement[]) => Promise<void>
+  backlog?: Backlog
 }): Intake {
-  const { db, clock, announce } = options
+  const { db, clock, announce, backlog = boundless } = options
   const shared = batched((submissions: Submission[]) => take(submissions), { size: 50, parallel: 2 })
 
   async function take(submissions: Submission[]): Promise<(Receipt[] | IpbridgeError)[]> {
     const { results, announcements } = await storeAtLast(submissions)
+    backlog.add(newOperations(results))
     // From here on everything is stored, and nothing may say otherwise.
     await announce(announcements).catch(() => undefined)
     return results
@@ -70,11 +75,20 @@ export function createIntake(options: {
   return {
     async accept(inputs, via) {
       const submission = { events: parseAll(inputs, clock.now()), via }
+      await backlog.requireRoom()
       const [result] = inputs.length > shareUpTo ? await take([submission]) : [await shared(submission)]
       if (result instanceof IpbridgeError) throw result
       return result ?? []
     },
   }
+}
+
+function newOperations(results: (Receipt[] | IpbridgeError)[]): number {
+  const receipts = results.flatMap(result => (result instanceof IpbridgeError ? [] : result))
+  return receipts.reduce(
+    (sum, { status, operations }) => sum + (status === 'duplicate' ? 0 : operations.length),
+    0,
+  )
 }
 
 function parseAll(inputs: readonly unknown[], now: Date): BillingEvent[] {

@@ -1,6 +1,5 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
-import { createApi } from '../../src/api/app.ts'
-import type { Limits } from '../../src/api/limits.ts'
+import { type ApiOptions, createApi } from '../../src/api/app.ts'
 import type { Actor, Role } from '../../src/desk/actor.ts'
 import { startTestApp, type TestApp } from './app.ts'
 
@@ -19,10 +18,9 @@ interface More {
 export type TestApi = Awaited<ReturnType<typeof startTestApi>>
 
 /** ipbridge with its API and a token for every role; the client's is for `client-1`. Nothing listens. */
-export async function startTestApi(options: Parameters<typeof startTestApp>[0] & { limits?: Limits } = {}) {
-  const { limits, ...appOptions } = options
-  const app: TestApp = await startTestApp(appOptions)
-  const api = await createApi(app, limits ? { limits } : {})
+export async function startTestApi(options: Parameters<typeof startTestApp>[0] & ApiOptions = {}) {
+  const app: TestApp = await startTestApp(options)
+  const api = await createApi(app, options)
   const tokens = {
     admin: await makeToken('admin'),
     operator: await makeToken('operator'),

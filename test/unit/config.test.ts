@@ -31,6 +31,7 @@ describe('The configuration', () => {
       port: 3000,
       logLevel: 'info',
       nightly: { hour: 3, minute: 0, tz: 'Etc/UTC' },
+      maxBacklog: 100_000,
     })
   })
 
@@ -45,6 +46,7 @@ describe('The configuration', () => {
         LOG_LEVEL: 'debug',
         IPBRIDGE_RECONCILE_AT: '23:45',
         IPBRIDGE_RECONCILE_TZ: 'Europe/Berlin',
+        IPBRIDGE_MAX_BACKLOG: '5000',
         PATH: '/bin',
       }),
     ).toEqual({
@@ -56,6 +58,7 @@ describe('The configuration', () => {
       port: 8080,
       logLevel: 'debug',
       nightly: { hour: 23, minute: 45, tz: 'Europe/Berlin' },
+      maxBacklog: 5_000,
     })
   })
 
@@ -106,6 +109,8 @@ describe('A bad variable is named, with what it got and what it takes:', () => {
     ['IPBRIDGE_RECONCILE_AT', '3:00', 'a time of day such as 03:00, or off'],
     ['IPBRIDGE_RECONCILE_TZ', 'Berlin', 'the name of a time zone, such as Etc/UTC or Europe/Berlin'],
     ['IPBRIDGE_DATA_DIR', 'a\0b', 'the path of a folder'],
+    ['IPBRIDGE_MAX_BACKLOG', '0', 'a whole number from 1 to 999999999'],
+    ['IPBRIDGE_MAX_BACKLOG', '1e6', 'a whole number from 1 to 999999999'],
   ])('%s=%j', (name, value, takes) => {
     expect(complaint({ [name]: value })).toBe(`${name} is ${JSON.stringify(value)}: it takes ${takes}`)
   })
