@@ -144,9 +144,9 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
       r => (r ? 'found' : 'nothing'),
     )
     if (run.payload.adopt && driver.claim && requested !== undefined) {
-      const { settles } = run.payload
+      const from = run.payload.settles?.marker ?? run.payload.from
       const owner = `${run.service.id} ${slot}`
-      const claimed = { address: requested, marker, owner, ...(settles ? { from: settles.marker } : {}) }
+      const claimed = { address: requested, marker, owner, ...(from === undefined ? {} : { from }) }
       await run.step('claim', signal => driver.claim?.(claimed, signal) ?? Promise.resolve())
       return found ?? { address: requested, marker }
     }

@@ -1,6 +1,6 @@
 import type { Address } from '../domain/address.ts'
 import type { Meaning, OurEntry } from '../domain/findings.ts'
-import { assignmentOfMarker, type Marker, markerOf } from '../domain/marker.ts'
+import { assignmentOfMarker, isMadeHere, type Marker, markerOf } from '../domain/marker.ts'
 import { type Db, Prisma } from './client.ts'
 import { pagesOf } from './pages.ts'
 import { isBusy, workOf } from './service-work.ts'
@@ -88,9 +88,10 @@ export function createLedgerEntries(db: Db) {
       const ids = markers.flatMap(marker => assignmentOfMarker(marker) ?? [])
       const conflicts = await db.$queryRaw<{ marker: string }[]>`
         select marker from conflict where marker = any (${markers}::text[]) and resolved_at is null`
-      const busy = await db.$queryRaw<{ id: string }[]>`
-        select a.id from assignment a where a.id = any (${ids}::uuid[]) and (a.state in ('pending', 'releasing') or exists (
-          select from operation o where o.assignment_id = a.id and o.state in ('queued', 'running', 'waiting', 'parked')))`
+      const known = await db.$queryRaw<{ id: string; busy: boolean }[]>`
+        select a.id, a.state in ('pending', 'releasing') or exists (
+          select from operation o where o.assignment_id = a.id and o.state in ('queued', 'running', 'waiting', 'parked')) as busy
+        from assignment a where a.id = any (${ids}::uuid[])`
       // A release of an orphan knows its marker only.
       const leaving = await db.$queryRaw<{ marker: string }[]>`
         select o.payload ->> 'marker' as marker from operation o
@@ -98,12 +99,13 @@ export function createLedgerEntries(db: Db) {
           and o.payload ->> 'marker' = any (${markers}::text[])`
       const conflicting = new Set(conflicts.map(row => row.marker))
       const leavingMarkers = new Set(leaving.map(row => row.marker))
-      const inFlight = new Set(busy.map(row => row.id))
+      const isBusy = new Map(known.map(row => [row.id, row.busy]))
       return new Map(
-        markers.map(marker => {
+        markers.map((marker): [Marker, Meaning] => {
           if (conflicting.has(marker)) return [marker, 'conflict']
-          const isBusy = leavingMarkers.has(marker) || inFlight.has(assignmentOfMarker(marker) ?? '')
-          return [marker, isBusy ? 'in flight' : 'orphan']
+          const busy = isBusy.get(assignmentOfMarker(marker) ?? '')
+          if (leavingMarkers.has(marker) || busy) return [marker, 'in flight']
+          return [marker, busy === undefined && isMadeHere(marker) ? 'lost' : 'orphan']
         }),
       )
     },

@@ -15,6 +15,8 @@ export interface Measures {
   reconciled: { connection: string; secondsAgo: number }[]
   /** Connections of which none has come to its end for two nights, as long as there are that old. */
   overdue: string[]
+  /** How many addresses in the IPAMs carry markers that ipbridge made but the ledger does not know, at the latest look. */
+  lost: { connection: string; count: number }[]
 }
 
 const undefinedTable = '42P01'
@@ -30,7 +32,7 @@ export function healthDesk({ db, pools }: { db: Db; pools: PoolBooks }) {
     },
 
     async measures(): Promise<Measures> {
-      const [operations, events, oldest, conflicts, reconciled, overdue, fill] = await Promise.all([
+      const [operations, events, oldest, conflicts, reconciled, overdue, lost, fill] = await Promise.all([
         db.$queryRaw<{ kind: string; state: string; count: bigint }[]>`
           select kind, state, count(*) as count from operation group by 1, 2`,
         db.$queryRaw<
@@ -48,6 +50,12 @@ export function healthDesk({ db, pools }: { db: Db; pools: PoolBooks }) {
             select from reconciliation r where r.connection_id = c.id and r.state in ('planned', 'applied')
               and r.ended_at > now() - ${overdueSeconds}::int * interval '1 second')
           order by c.name`,
+        db.$queryRaw<{ connection: string; count: number }[]>`
+          select c.name as connection, (l.counts ->> 'lost')::int as count
+          from connection c cross join lateral (
+            select r.counts from reconciliation r where r.connection_id = c.id and r.state in ('planned', 'applied')
+            order by r.id desc limit 1) l
+          where l.counts ? 'lost' order by c.name`,
         pools.fill(),
       ])
       return {
@@ -58,6 +66,7 @@ export function healthDesk({ db, pools }: { db: Db; pools: PoolBooks }) {
         openConflicts: conflicts,
         reconciled,
         overdue: overdue.map(({ name }) => name),
+        lost,
       }
     },
   }

@@ -192,7 +192,13 @@ function operationFor(finding: StoredFinding, connection: string): Planned {
         stamp: { t: Date.now(), s: 'ipbridge:reconciliation' },
       }
     case 'adopt':
-      return { ...common, kind: 'allocate', service, assignment, payload: { adopt: true } }
+      return {
+        ...common,
+        kind: 'allocate',
+        service,
+        assignment,
+        payload: { adopt: true, ...(theirs?.lost ? { from: theirs.marker } : {}) },
+      }
     case 'ptr':
       return { ...common, kind: 'ptr', service, assignment, payload: {} }
     default:

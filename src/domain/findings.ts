@@ -20,12 +20,15 @@ export interface TheirEntry {
   ptr?: string
   owner?: string
   pool?: string
+  /** The marker is of an assignment that this ledger never had. */
+  lost?: true
 }
 
 /**
  * What differs. Between the ledger and the IPAM:
  * `missing`: ours, but free in the IPAM · `foreign`: ours, but the record is not marked as ours ·
- * `orphan`: carries our marker without a live assignment · `unknown`: held, and we know nothing of it ·
+ * `orphan`: carries our marker without a live assignment · `lost`: carries a marker that ipbridge made, but not with
+ * this ledger, or not as it is since it was restored · `unknown`: held, and we know nothing of it ·
  * `ptr`: the names differ · `owner`: the owner or the group differs · `conflict`: marked with the conflict PTR.
  * Elsewhere: `stuck`: an operation that has not come to its end · `stray`: configured on a guest, but not
  * assigned to its service · `unconfigured`: assigned, but not on the service's guest · `unbilled`: a live service that
@@ -35,6 +38,7 @@ export const findingClasses = [
   'missing',
   'foreign',
   'orphan',
+  'lost',
   'unknown',
   'ptr',
   'owner',
@@ -72,7 +76,7 @@ export interface Expectations {
 }
 
 /** What a marker without a live assignment at its address means; `orphan` where nothing else is known of it. */
-export type Meaning = 'orphan' | 'conflict' | 'in flight'
+export type Meaning = 'orphan' | 'lost' | 'conflict' | 'in flight'
 
 /** Compares the two sides at one address. What a marker without a live assignment means, the caller knows. */
 export function compareEntries(
@@ -99,8 +103,11 @@ export function compareEntries(
     return meaning === 'in flight' ? undefined : differ(meaning)
   }
   if (theirs.marker !== ours.marker) {
-    const isTaken = theirs.marker !== undefined && meaningOf(theirs.marker) === 'conflict'
-    return differ(isTaken ? 'conflict' : 'foreign')
+    const meaning = theirs.marker === undefined ? undefined : meaningOf(theirs.marker)
+    if (meaning === 'conflict') return differ('conflict')
+    return meaning === 'lost'
+      ? { ...differ('foreign'), theirs: { ...theirs, lost: true } }
+      : differ('foreign')
   }
   if (expected.ptrs && !samePtr(theirs.ptr, ours.ptr)) return differ(isMarked ? 'conflict' : 'ptr')
   return isOwnerRight(ours, theirs, expected) && isGroupRight(ours, theirs, expected)

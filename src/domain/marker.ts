@@ -20,3 +20,8 @@ export function findMarker(text: string | null | undefined): Marker | undefined 
 export function assignmentOfMarker(marker: Marker): string | undefined {
   return marker.match(pattern)?.[1]
 }
+
+/** Whether ipbridge can have made a marker: the ids that it gives are of version 7. */
+export function isMadeHere(marker: Marker): boolean {
+  return assignmentOfMarker(marker)?.charAt(14) === '7'
+}

@@ -16,6 +16,7 @@ export const policiesOf = {
   missing: ['fix-theirs', 'report', 'ignore'],
   foreign: ['report', 'adopt', 'ignore'],
   orphan: ['fix-theirs', 'report', 'ignore'],
+  lost: ['report', 'fix-theirs', 'ignore'],
   unknown: ['report', 'ignore'],
   ptr: ['fix-theirs', 'fix-ours', 'report', 'ignore'],
   owner: ['report', 'fix-theirs', 'ignore'],
@@ -39,6 +40,7 @@ export const reconcileSettings = z.strictObject({
       missing: policy(policiesOf.missing),
       foreign: policy(policiesOf.foreign),
       orphan: policy(policiesOf.orphan),
+      lost: policy(policiesOf.lost),
       unknown: policy(policiesOf.unknown),
       ptr: policy(policiesOf.ptr),
       owner: policy(policiesOf.owner),
@@ -141,6 +143,7 @@ export function actionFor(
       // A guest that is gone is not made again.
       return (difference.theirs as { guest: string | null }).guest === null ? 'report' : 'allocate'
     case 'orphan':
+    case 'lost':
       return 'release'
     case 'ptr':
       if (policy === 'fix-theirs') return 'ptr'
@@ -165,14 +168,18 @@ function isOurRecord({ ours, theirs }: Difference<OurEntry, TheirEntry>): boolea
   return ours !== null && ours.marker === theirs?.marker
 }
 
-/** A record can be made ours where it is marked as nobody's and owned by nobody else, or where it is marked as ours. */
+/**
+ * A record can be made ours where nobody else owns it and its marker is nobody's, or one that a restored ledger has
+ * forgotten; or where it is marked as ours.
+ */
 function isClaimable(
   { class: kind, ours, theirs }: Difference<OurEntry, TheirEntry>,
   { claim, expected }: { claim: boolean; expected: Expectations },
 ): boolean {
   if (!claim || ours === null || theirs === null) return false
   const isRight = isOwnerRight(ours, theirs, expected)
-  return kind === 'foreign' ? theirs.marker === undefined && isRight : !isRight
+  const isNobodys = theirs.marker === undefined || theirs.lost === true
+  return kind === 'foreign' ? isNobodys && isRight : !isRight
 }
 
 function isName(ptr: string | undefined): boolean {

@@ -70,6 +70,8 @@ export interface OperationPayload {
   settles?: { conflict: string; marker: string; favours: 'holder' | 'claimant' | 'nobody' }
   /** For `allocate`: the record is there already, and is made ours. */
   adopt?: boolean
+  /** The marker that such a record carries until then, where it is one that the ledger has forgotten. */
+  from?: string
   /** The address stays with the service, and is only taken off the server that it leaves. */
   keep?: boolean
   /** It is given back once this assignment, which takes its place, has an address that works. */

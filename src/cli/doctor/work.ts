@@ -27,6 +27,13 @@ export async function checkWork({ desk, config }: App): Promise<Check[]> {
       ? ok('conflicts', 'none is open')
       : warning('conflicts', `${measures.openConflicts} are open`, 'see `ipbridge conflict list --open`'),
     ...checkPools(measures),
+    ...measures.lost.map(({ connection, count }) =>
+      warning(
+        `ledger of ${connection}`,
+        `${count} addresses there were given out by ipbridge, but not by this ledger as it is now`,
+        'where it was restored from a backup: docs/guides/backup-and-restore.md; else see who shares that IPAM',
+      ),
+    ),
     ...(config.nightly === undefined
       ? [
           warning(
