@@ -10,6 +10,8 @@ export interface Announcement {
   epoch: number
   /** The operation before it has just ended. */
   turn?: true
+  /** How often it was announced; more than once where the queue did not act on it. */
+  announcements?: number
 }
 
 /** One line of an operation's log. */

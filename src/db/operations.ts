@@ -59,7 +59,7 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
           select id from operation
           where state in ('queued', 'parked', 'waiting') and announce_at <= now()
           order by announce_at limit ${limit}::int for update skip locked)
-        returning o.id, o.kind, o.epoch`
+        returning o.id, o.kind, o.epoch, o.announcements`
     },
 
     /** Has the queue hear at once of all that waits in it, because it was lost. What waits for its next try goes on waiting. */

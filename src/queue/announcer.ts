@@ -28,8 +28,22 @@ const jobOptions = {
 }
 
 export function createAnnouncer(queues: QueueBackend, log: Log): Announcer {
+  /**
+   * A queue that is newer than the ledger, because that was restored from a backup, may remember as failed what is
+   * still to be done, and takes no second job of its id.
+   */
+  async function forgetFailed({ kind, id, epoch }: Announcement): Promise<void> {
+    const queue = queues.queue(kind)
+    for (const jobId of [jobIdOf(kind, id, epoch), turnJobIdOf(kind, id, epoch)]) {
+      if ((await queue.getJobState(jobId)) === 'failed') await queue.remove(jobId)
+    }
+  }
+
   return {
     async announce(operations) {
+      // Not each time: a queue may also be long, and a look costs as much as an announcement.
+      const unheard = operations.filter(({ announcements = 0 }) => announcements % 4 === 2)
+      await Promise.allSettled(unheard.map(forgetFailed))
       const added = operationKinds.map(kind => {
         const members = operations.filter(operation => operation.kind === kind).map(jobOf)
         const jobs = members.map(({ name, data, opts }) => ({ name, data, opts: { ...jobOptions, ...opts } }))
