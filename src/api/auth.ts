@@ -14,6 +14,8 @@ export interface Caller extends Actor {
   tokenId: string
   /** A browser's session needs proof that the request comes from our own pages. */
   via: 'token' | 'session'
+  /** When the token or the session ends. */
+  expiresAt?: Date
 }
 
 declare module 'fastify' {
@@ -25,8 +27,8 @@ declare module 'fastify' {
 
 export const sessionCookie = 'ipbridge_session'
 
-/** How long a token is known without asking the database: so long may a revocation take to be felt. */
-const freshMs = 5_000
+/** How long a token is known without asking the database: so long may other processes take to feel a revocation. */
+const freshMs = 1_000
 const mostKnown = 1_000
 
 /** Failed tries of one network address within a minute; beyond, there are no answers but 429. */
@@ -43,8 +45,14 @@ export function createAuth(app: FastifyInstance, { desk, log }: { desk: Desk; lo
   const badTokens = app.createRateLimit(failures)
   const badSignIns = app.createRateLimit(failures)
 
+  /** Who it is, unless that has ended since it was asked. */
+  async function remembered(via: Caller['via'], secret: string): Promise<Caller | undefined> {
+    const caller = await askedLately(via, secret)
+    return caller?.expiresAt && caller.expiresAt <= new Date() ? undefined : caller
+  }
+
   /** Intake is asked thousands of times a second, by few tokens. */
-  function remembered(via: Caller['via'], secret: string): Promise<Caller | undefined> {
+  function askedLately(via: Caller['via'], secret: string): Promise<Caller | undefined> {
     const key = createHash('sha256').update(`${via} ${secret}`).digest('base64url')
     const entry = known.get(key)
     if (entry && performance.now() < entry.until) return entry.caller

@@ -19,14 +19,26 @@ for (const [network, prefix] of [
   // The same network as seen through IPv4 mapped into IPv6, and through NAT64 (RFC 6052).
   special.addSubnet(`::ffff:${network}`, 96 + prefix, 'ipv6')
   special.addSubnet(`64:ff9b::${network}`, 96 + prefix, 'ipv6')
+  // And through 6to4 (RFC 3056), which has the IPv4 address behind its first 16 bits.
+  special.addSubnet(`2002:${inHex(network)}::`, 16 + prefix, 'ipv6')
 }
 for (const [network, prefix] of [
-  ['::', 127],
+  // With the IPv4 addresses that were once written into the last 32 bits.
+  ['::', 96],
+  // A network's own NAT64 (RFC 8215) leads wherever it likes; Teredo and the discard prefix lead nowhere.
+  ['64:ff9b:1::', 48],
+  ['100::', 64],
+  ['2001::', 32],
   ['fc00::', 7],
-  ['fe80::', 10],
+  ['fe80::', 9],
   ['ff00::', 8],
 ] as const) {
   special.addSubnet(network, prefix, 'ipv6')
+}
+
+/** `10.0.0.0` as two groups of an IPv6 address: `0a00:0000`. */
+function inHex(network: string): string {
+  return Buffer.from(network.split('.').map(Number)).toString('hex').replace(/^.{4}/, '$&:')
 }
 
 /** Whether an address may only be reached when somebody said so on purpose. */

@@ -74,7 +74,7 @@ export function tokenDesk({ db }: { db: Db }) {
     },
 
     /** Whose token it is; undefined for one that is unknown, revoked or expired. */
-    async authenticate(token: string): Promise<(Actor & { tokenId: string }) | undefined> {
+    async authenticate(token: string): Promise<Authenticated | undefined> {
       const row = await db.token.findUnique({ where: { hash: hashOf(token) } })
       return row && isLive(row) ? toActor(row) : undefined
     },
@@ -98,9 +98,11 @@ export function tokenDesk({ db }: { db: Db }) {
       return { session, actor: toActor(row), expiresAt }
     },
 
-    async resumeSession(session: string): Promise<(Actor & { tokenId: string }) | undefined> {
+    async resumeSession(session: string): Promise<Authenticated | undefined> {
       const row = await db.session.findUnique({ where: { hash: hashOf(session) }, include: { token: true } })
-      return row && row.expiresAt > new Date() && isLive(row.token) ? toActor(row.token) : undefined
+      if (row === null || row.expiresAt <= new Date() || !isLive(row.token)) return undefined
+      const { expiresAt = row.expiresAt, ...actor } = toActor(row.token)
+      return { ...actor, expiresAt: new Date(Math.min(Number(expiresAt), Number(row.expiresAt))) }
     },
 
     async closeSession(session: string): Promise<void> {
@@ -116,8 +118,12 @@ function presentToken(row: Row) {
   return { id, name, role: role as Role, client, createdAt, expiresAt, lastUsedAt, revokedAt }
 }
 
-function toActor(row: Row): Actor & { tokenId: string } {
+/** Whose a token or a session is, and until when. */
+type Authenticated = Actor & { tokenId: string; expiresAt?: Date }
+
+function toActor(row: Row): Authenticated {
   return {
+    ...(row.expiresAt === null ? {} : { expiresAt: row.expiresAt }),
     tokenId: row.id,
     name: row.name,
     role: row.role as Role,

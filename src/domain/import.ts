@@ -143,6 +143,12 @@ function addAddresses(
     has.add(address)
     if (!licence) holders.set(key, service.id)
     const family = familyOf(address)
+    const coming = existing?.assignments.find(own => own.address === null && own.family === family)
+    if (coming !== undefined && !licence) {
+      const message = `${coming.slot} of the service is about to get an address; import it again when it has`
+      decision.conflicts.push({ where, service: service.id, address, message })
+      continue
+    }
     const slot = freeSlot(order, family, taken)
     taken.add(`${slot} ${family}`)
     decision.assignments.push({

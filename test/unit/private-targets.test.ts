@@ -20,17 +20,30 @@ describe('A target is private', () => {
     '::ffff:127.0.0.1',
     '::ffff:a00:1',
     '64:ff9b::10.0.0.1',
+    '64:ff9b:1::c633:6401',
+    '::127.0.0.1',
+    '2002:7f00:1::',
+    '2002:a9fe:a9fe::1',
+    '2001:0:4136:e378:8000:63bf:3fff:fdd2',
+    '100::1',
+    'fec0::1',
+    '::ffff:169.254.169.254',
+    'fd00:ec2::254',
     'not an address',
   ])('when it is %s', address => {
     expect(isPrivateTarget(address)).toBe(true)
   })
 
-  it.each(['198.51.100.1', '172.32.0.1', '9.255.255.255', '2001:db8::1', '::ffff:198.51.100.1'])(
-    'but not when it is %s',
-    address => {
-      expect(isPrivateTarget(address)).toBe(false)
-    },
-  )
+  it.each([
+    '198.51.100.1',
+    '172.32.0.1',
+    '9.255.255.255',
+    '2001:db8::1',
+    '2002:c633:6401::1',
+    '::ffff:198.51.100.1',
+  ])('but not when it is %s', address => {
+    expect(isPrivateTarget(address)).toBe(false)
+  })
 })
 
 describe('A name', () => {
