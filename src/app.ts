@@ -76,6 +76,8 @@ export interface AppOptions {
   dispatchMs?: number
   /** The most connections to the ledger's database at once; default: 16. */
   databaseConnections?: number
+  /** How long PostgreSQL and Redis may be silent before a connection is given up, in milliseconds; default: 30,000. */
+  silenceMs?: number
   /** Name servers that are asked where names lead; default: those of the system. */
   nameServers?: readonly string[]
   /** Drivers of your own, by the name that connections and servers give. */
@@ -111,9 +113,10 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const vault = createVault(await resolveSecrets(config))
 
   // The ledger and the queue
-  const db = openDatabase(databaseUrl, { connections: options.databaseConnections ?? 16 })
+  const { databaseConnections: connections = 16, silenceMs } = options
+  const db = openDatabase(databaseUrl, { connections, ...(silenceMs === undefined ? {} : { silenceMs }) })
   const registry = createRegistry(db, vault)
-  const queues = openQueues({ redis, databaseUrl, log })
+  const queues = openQueues({ redis, databaseUrl, log, silenceMs })
   const announcer = createAnnouncer(queues, log)
   const worker = `${process.pid}@${config.host}`
   const operations = createOperations(db, { worker, leaseSeconds: options.leaseSeconds ?? 30 })
@@ -228,6 +231,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const dispatcher = createDispatcher({
     operations,
     announcer,
+    ping: queues.ping,
     log,
     ...pace,
     chores: [
@@ -247,9 +251,10 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       kinds: only,
       concurrency,
       log,
+      silenceMs,
       scheduled: { [nightly]: nights.run },
     })
-    workers.push(startEventWorker({ queues, intake, concurrency, log }))
+    workers.push(startEventWorker({ queues, intake, concurrency, log, silenceMs }))
     dispatcher.start()
     deliverer.start()
     return async () => {

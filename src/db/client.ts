@@ -1,5 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Prisma, PrismaClient } from './generated/client.ts'
+import { openPool } from './pool.ts'
 
 export { Prisma }
 export type Db = PrismaClient
@@ -11,14 +12,12 @@ export type Transaction = Prisma.TransactionClient
  * Opens the ledger's database.
  * @param url a PostgreSQL connection string
  * @param options.connections the most connections at once
+ * @param options.silenceMs how long it may leave a statement without an answer; default: 30 seconds
  */
-export function openDatabase(url: string, options: { connections?: number } = {}): Db {
-  const adapter = new PrismaPg({
-    connectionString: url,
-    max: options.connections ?? 16,
-    connectionTimeoutMillis: 10_000,
-    application_name: 'ipbridge',
-  })
+export function openDatabase(url: string, options: { connections?: number; silenceMs?: number } = {}): Db {
+  const { connections = 16, silenceMs } = options
+  const pool = openPool({ connectionString: url, max: connections, application_name: 'ipbridge' }, silenceMs)
+  const adapter = new PrismaPg(pool, { disposeExternalPool: true })
   return new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: 30_000 } })
 }
 
@@ -50,8 +49,8 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 /** SQLSTATEs of serialization failures, deadlocks and locks that were not to be had. */
 const contention = /^(40001|40P01|55P03)$/
 
-/** SQLSTATEs of lost connections, full servers and restarts. */
-const away = /^(08|53|57P)/
+/** SQLSTATEs of lost connections, full servers, restarts, and of what took or waited too long. */
+const away = /^(08|25P03|53|57)/
 
 /** Whether other statements got in the way of this one, which may well succeed at once when it is repeated. */
 export function isContention(error: unknown): boolean {

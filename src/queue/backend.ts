@@ -1,5 +1,3 @@
-import type { Duplex } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BackendFactory,
   type ConnectionOptions,
@@ -13,6 +11,8 @@ import {
 } from 'bullmq'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import pg from 'pg'
+import { atMost } from '../at-most.ts'
+import { openPool, usualSilenceMs } from '../db/pool.ts'
 import type { Log } from '../log.ts'
 import { allQueues } from './names.ts'
 import type { RedisTarget } from './redis-url.ts'
@@ -34,21 +34,21 @@ export interface QueueBackend {
 /** The schema that BullMQ keeps its tables in, and that a plain BullMQ producer looks in. */
 const schema = 'bullmq'
 
-/** A client of PostgreSQL, down to its socket. */
-interface Severable {
-  connection: { stream: Duplex }
-}
-
-/** How long the end of queues and of connections may take, each. */
+/** How long the end of queues may take. */
 const closeMs = 2_000
 
-/** Connects to the queue: Redis where a target is given, else the same PostgreSQL as the ledger. */
+/**
+ * Connects to the queue: Redis where a target is given, else the same PostgreSQL as the ledger.
+ * @param options.silenceMs how long it may be silent before a connection is given up; default: 30 seconds
+ */
 export function openQueues(options: {
   redis: RedisTarget | undefined
   databaseUrl: string
   log: Log
+  silenceMs?: number | undefined
 }): QueueBackend {
-  return options.redis ? onRedis(options.redis, options.log) : onPostgres(options.databaseUrl, options.log)
+  const { redis, databaseUrl, log, silenceMs = usualSilenceMs } = options
+  return redis ? onRedis(redis, log, silenceMs) : onPostgres(databaseUrl, log, silenceMs)
 }
 
 /** Makes BullMQ's tables. Safe to repeat, and for many at once. */
@@ -62,16 +62,22 @@ export async function migrateQueueTables(databaseUrl: string): Promise<void> {
   }
 }
 
-function onRedis(target: RedisTarget, log: Log): QueueBackend {
+function onRedis(target: RedisTarget, log: Log, silenceMs: number): QueueBackend {
   // A producer must fail fast; a worker must wait for Redis to come back. One connection cannot do both.
   // Redis may also be cut off without a word: a producer is not kept waiting for it, and a worker, which hears
   // from it every few seconds as long as all is well, connects anew.
+  const patienceMs = Math.min(5_000, silenceMs)
   const producer = connect(
     target,
-    { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 5_000, socketTimeout: 5_000 },
+    {
+      maxRetriesPerRequest: 1,
+      enableOfflineQueue: false,
+      commandTimeout: patienceMs,
+      socketTimeout: patienceMs,
+    },
     log,
   )
-  const consumer = connect(target, { maxRetriesPerRequest: null, socketTimeout: 30_000 }, log)
+  const consumer = connect(target, { maxRetriesPerRequest: null, socketTimeout: silenceMs }, log)
   const queues = new Map<string, Queue>()
   // Asking for the version fails while Redis is away, and a queue that failed to begin stays useless for good.
   const settings = { prefix: target.prefix, skipWaitingForReady: true, skipVersionCheck: true }
@@ -127,24 +133,22 @@ function connect(target: RedisTarget, profile: RedisOptions, log: Log): Redis | 
   }
 }
 
-function onPostgres(databaseUrl: string, log: Log): QueueBackend {
-  // Every worker keeps one connection to listen on.
-  const pool = new pg.Pool({
-    connectionString: databaseUrl,
-    max: allQueues.length + 12,
-    options: `-c search_path=${schema}`,
-    application_name: 'ipbridge queue',
-    keepAlive: true,
-  })
+function onPostgres(databaseUrl: string, log: Log, silenceMs: number): QueueBackend {
+  const pool = openPool(
+    {
+      connectionString: databaseUrl,
+      // Every worker keeps one connection to listen on.
+      max: allQueues.length + 12,
+      options: `-c search_path=${schema}`,
+      application_name: 'ipbridge queue',
+    },
+    silenceMs,
+  )
   pool.on('error', error => log.warn({ err: error }, 'queue database'))
-  const connections = new Set<Severable>()
-  pool.on('connect', client => connections.add(client as unknown as Severable))
-  pool.on('remove', client => connections.delete(client as unknown as Severable))
   // Each queue and each worker listens to it.
   pool.setMaxListeners(2 * allQueues.length + 10)
   const queues = new Map<string, Queue>()
   const connection = pool as unknown as ConnectionOptions
-  const backend = createPostgresBackend as unknown as BackendFactory<RedisQueueBackend>
 
   return {
     kind: 'postgres',
@@ -157,22 +161,23 @@ function onPostgres(databaseUrl: string, log: Log): QueueBackend {
     },
     async close() {
       await closeAll(queues)
-      await atMost(closeMs, pool.end())
-      // A server that is cut off never answers the goodbye, and what waits for it would keep the process.
-      for (const { connection } of connections) connection.stream.destroy()
+      await pool.end()
     },
   }
 }
 
+/**
+ * BullMQ would rest for up to an hour on being notified when there is work. A connection that is cut off without a
+ * word notifies of nothing: so a worker looks by itself as often as it does on Redis.
+ */
+const backend = ((...given: Parameters<typeof createPostgresBackend>) =>
+  Object.defineProperty(createPostgresBackend(...given), 'maximumBlockTimeout', {
+    value: 10,
+  })) as unknown as BackendFactory<RedisQueueBackend>
+
 /** Closes the queues in order, unless their server does not answer. */
 function closeAll(queues: Map<string, Queue>): Promise<void> {
   return atMost(closeMs, Promise.allSettled([...queues.values()].map(queue => queue.close())))
-}
-
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const late = new AbortController()
-  await Promise.race([work, sleep(ms, undefined, { signal: late.signal }).catch(() => undefined)])
-  late.abort()
 }
 
 function remember(queues: Map<string, Queue>, name: string, make: () => Queue, log: Log): Queue {

@@ -13,16 +13,18 @@ export interface Dispatcher {
 const batchSize = 1_000
 
 /**
+ * @param options.ping throws unless the queue answers; default: it always does
  * @param options.chores what else wants doing every round, such as ending quarantines
  */
 export function createDispatcher(options: {
   operations: Pick<Operations, 'recover' | 'due'>
   announcer: Pick<Announcer, 'announce'>
+  ping?: () => Promise<unknown>
   log: Log
   intervalMs?: number
   chores?: (() => Promise<unknown>)[]
 }): Dispatcher {
-  const { operations, announcer, log, intervalMs = 1_000, chores = [] } = options
+  const { operations, announcer, ping = async () => {}, log, intervalMs = 1_000, chores = [] } = options
   let timer: NodeJS.Timeout | undefined
   let underWay: Promise<unknown> = Promise.resolve()
   let stopped = true
@@ -34,6 +36,8 @@ export function createDispatcher(options: {
       // One that fails must not keep the others from being done, and operations from being announced.
       await chore().catch(error => log.warn({ err: error }, 'a chore of the dispatcher failed'))
     }
+    // What is announced waits longer and longer for the next time: so nothing is announced that nobody can hear.
+    await ping()
     let announced = 0
     for (;;) {
       const due = await operations.due(batchSize)

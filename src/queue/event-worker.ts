@@ -19,8 +19,10 @@ export function startEventWorker(options: {
   intake: Intake
   concurrency: number
   log: Log
+  /** As for the other workers. */
+  silenceMs?: number | undefined
 }): Worker {
-  const { queues, intake, concurrency, log } = options
+  const { queues, intake, concurrency, log, silenceMs } = options
 
   async function process(
     job: Job,
@@ -49,7 +51,7 @@ export function startEventWorker(options: {
     }
   }
 
-  const worker = queues.work(eventQueue, process, { ...workerSettings, concurrency })
+  const worker = queues.work(eventQueue, process, { ...workerSettings(silenceMs), concurrency })
   worker.on('error', error => log.warn({ err: error, queue: eventQueue }, 'worker'))
   return worker
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Job, UnrecoverableError, type Worker } from 'bullmq'
+import { usualSilenceMs } from '../db/pool.ts'
 import type { OperationKind } from '../domain/states.ts'
 import type { Log } from '../log.ts'
 import type { QueueBackend } from './backend.ts'
@@ -16,17 +17,20 @@ class RetryLater extends Error {
   }
 }
 
-/** Settings of every worker. The lock only keeps jobs from being passed on: correctness rests on the lease. */
-export const workerSettings = {
-  lockDuration: 30_000,
-  stalledInterval: 15_000,
+/**
+ * Settings of every worker. The lock only keeps jobs from being passed on: correctness rests on the lease.
+ * @param silenceMs after this, a worker of which the queue has heard nothing has lost its jobs
+ */
+export const workerSettings = (silenceMs = usualSilenceMs) => ({
+  lockDuration: silenceMs,
+  stalledInterval: silenceMs / 2,
   // Deploys stall jobs; whether an operation has failed is for PostgreSQL to say.
   maxStalledCount: 100,
   settings: {
     backoffStrategy: (_attempts: number, _type?: string, error?: Error) =>
       error instanceof RetryLater ? error.delayMs : 1_000,
   },
-}
+})
 
 export interface WorkersOptions {
   queues: QueueBackend
@@ -34,13 +38,15 @@ export interface WorkersOptions {
   kinds: readonly OperationKind[]
   concurrency: number
   log: Log
+  /** How long the queue waits for a sign of life before a job is given to another worker; default: 30 seconds. */
+  silenceMs?: number | undefined
   /** Work that comes by the clock rather than by an operation, such as the nightly reconciliation. */
   scheduled?: Record<string, () => Promise<unknown>>
 }
 
 /** Listens to the queues of operations. */
 export function startWorkers(options: WorkersOptions): Worker[] {
-  const { queues, runner, kinds, concurrency, log, scheduled = {} } = options
+  const { queues, runner, kinds, concurrency, log, silenceMs, scheduled = {} } = options
 
   // Three plain parameters, because BullMQ counts them before it passes the signal.
   async function process(
@@ -60,7 +66,7 @@ export function startWorkers(options: WorkersOptions): Worker[] {
   }
 
   return kinds.map(kind => {
-    const worker = queues.work(kind, process, { ...workerSettings, concurrency })
+    const worker = queues.work(kind, process, { ...workerSettings(silenceMs), concurrency })
     worker.on('error', error => log.warn({ err: error, queue: kind }, 'worker'))
     return worker
   })

@@ -17,7 +17,7 @@ export interface Slowness {
 /** A TCP line on which a test can do everything that happens to TCP lines. */
 export interface Proxy {
   port: number
-  /** How many connections are open through it. */
+  /** How many connections those who connect hold open. */
   readonly connections: number
   /** From now on nothing gets through, in either direction, and nobody is told: as when a cable is pulled. */
   freeze(): void
@@ -30,8 +30,9 @@ export interface Proxy {
   /**
    * Half-open: what goes in one direction is lost, and nobody is told. A connection that lost something never works
    * again, as when a firewall has forgotten it; after {@link mend} new ones do.
+   * @param of only of connections on which this was said before; default: of all
    */
-  swallow(direction: Direction): void
+  swallow(direction: Direction, of?: string): void
   slow(slowness: Slowness, direction?: Direction): void
   /**
    * Resets the connection (RST) in the middle of one answer: after so many bytes of it.
@@ -39,90 +40,93 @@ export interface Proxy {
    * @returns when it has happened
    */
   resetAnswer(which?: { to?: string; after?: number }): Promise<void>
+  /** Calls once when the next request comes that contains a text, before it is passed on. */
+  when(text: string, act: () => void): void
   /** Ends all faults. */
   mend(): Promise<void>
   close(): Promise<void>
 }
 
-interface Trap {
-  to: string
-  /** How many bytes of the answer still get through; undefined: its request has not come yet. */
-  left: number | undefined
-  after: number
-  victim: Socket | undefined
-  sprung: () => void
+/** How much is remembered of what was said on a connection, in bytes. */
+const saidLength = 10_000
+
+/** One connection. */
+interface Link {
+  inside: Socket
+  outside: Socket
+  /** What was said on it. */
+  said: string
+  /** In which direction it has lost something. */
+  deaf: Direction | undefined
+  /** How many bytes of an answer still get through before it is reset. */
+  fuse: number | undefined
 }
 
 /** Listens on a port of its own and passes everything on to another. */
 export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
-  const sockets = new Set<Socket>()
+  const links = new Set<Link>()
   const slowness: Record<Direction, Slowness> = { requests: {}, answers: {} }
-  let swallowed: Direction | undefined
-  let trap: Trap | undefined
+  let swallowed: { direction: Direction; of: string } | undefined
+  let awaited: { text: string; act: (link: Link) => void } | undefined
+  let sprung = () => {}
   let frozen: Promise<void> | undefined
   let release = () => {}
 
   const server = createServer(inside => {
     const outside = connect(target)
-    const link = { inside, outside, deaf: undefined as Direction | undefined }
-    for (const socket of [inside, outside]) {
-      sockets.add(socket)
-      socket.setNoDelay(true).on('error', () => undefined)
-    }
-    void pass(inside, outside, 'requests', link)
-    void pass(outside, inside, 'answers', link)
+    const link: Link = { inside, outside, said: '', deaf: undefined, fuse: undefined }
+    links.add(link)
+    for (const socket of [inside, outside]) socket.setNoDelay(true).on('error', () => undefined)
+    void pass(link, 'requests')
+    void pass(link, 'answers')
   })
 
   /** Carries one direction of one connection. */
-  async function pass(
-    from: Socket,
-    to: Socket,
-    direction: Direction,
-    link: { inside: Socket; deaf: Direction | undefined },
-  ): Promise<void> {
-    from.once('close', () => void hangUp(from, to, link))
+  async function pass(link: Link, direction: Direction): Promise<void> {
+    const [from, to] = ends(link, direction)
+    from.once('close', () => void hangUp(link, direction))
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         await frozen
-        if (swallowed === direction) link.deaf = direction
-        if (link.deaf === direction) continue
-        if (direction === 'requests') watchFor(chunk, link.inside)
-        await carry(direction === 'answers' ? spring(chunk, link.inside) : chunk, to, slowness[direction])
+        if (direction === 'requests') listenTo(chunk, link)
+        if (swallowed?.direction === direction && link.said.includes(swallowed.of)) link.deaf = direction
+        if (link.deaf !== direction)
+          await carry(direction === 'answers' ? fused(chunk, link) : chunk, to, slowness[direction])
       }
     } catch {
       // It was reset, or destroyed by a fault: `close` tells the other side.
     }
   }
 
-  async function hangUp(from: Socket, to: Socket, link: { deaf: Direction | undefined }): Promise<void> {
-    sockets.delete(from)
-    // Of a line that is cut, or that has lost something, nobody hears that the other side has hung up.
+  /** Of a line that is frozen, or that has lost something on the way there, nobody hears a hang-up. */
+  async function hangUp(link: Link, direction: Direction): Promise<void> {
     await frozen
-    if (link.deaf === undefined) to.destroySoon()
+    if (link.deaf !== direction) ends(link, direction)[1].destroySoon()
+    if (link.inside.destroyed && link.outside.destroyed) links.delete(link)
   }
 
-  function watchFor(chunk: Buffer, inside: Socket): void {
-    if (trap === undefined || trap.left !== undefined || !chunk.includes(trap.to)) return
-    trap.left = trap.after
-    trap.victim = inside
+  function listenTo(chunk: Buffer, link: Link): void {
+    const text = chunk.toString('latin1')
+    link.said = (link.said + text).slice(-saidLength)
+    if (awaited === undefined || !text.includes(awaited.text)) return
+    const { act } = awaited
+    awaited = undefined
+    act(link)
   }
 
-  /** What still gets through of an answer before its connection is reset. */
-  function spring(chunk: Buffer, inside: Socket): Buffer {
-    if (trap?.left === undefined || trap.victim !== inside) return chunk
-    if (chunk.length < trap.left) {
-      trap.left -= chunk.length
-      return chunk
+  /** What still gets through of an answer that is to be reset. */
+  function fused(chunk: Buffer, link: Link): Buffer {
+    const { fuse, inside } = link
+    if (fuse === undefined) return chunk
+    link.fuse = Math.max(0, fuse - chunk.length)
+    if (chunk.length >= fuse) {
+      // What came before must have been read: together with it, the reset would be taken for an orderly end.
+      setTimeout(() => {
+        inside.resetAndDestroy()
+        sprung()
+      }, 20)
     }
-    const { left, sprung } = trap
-    trap = undefined
-    inside.write(chunk.subarray(0, left))
-    // What came before must have been read: together with it, the reset would be taken for an orderly end.
-    setTimeout(() => {
-      inside.resetAndDestroy()
-      sprung()
-    }, 20)
-    return Buffer.alloc(0)
+    return chunk.subarray(0, fuse)
   }
 
   async function listen(port: number): Promise<void> {
@@ -131,7 +135,10 @@ export async function startProxy(target: { host: string; port: number }): Promis
   }
 
   function dropAll(): void {
-    for (const socket of sockets) socket.destroy()
+    for (const { inside, outside } of links) {
+      inside.destroy()
+      outside.destroy()
+    }
   }
 
   function thaw(): void {
@@ -144,7 +151,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
   return {
     port,
     get connections() {
-      return sockets.size / 2
+      return [...links].filter(({ inside }) => !inside.destroyed).length
     },
     freeze() {
       frozen ??= new Promise(resolve => {
@@ -157,23 +164,32 @@ export async function startProxy(target: { host: string; port: number }): Promis
       server.close()
       dropAll()
     },
-    swallow(direction) {
-      swallowed = direction
+    swallow(direction, of = '') {
+      swallowed = { direction, of }
     },
     slow(given, direction) {
       for (const each of direction ? [direction] : (['requests', 'answers'] as const)) slowness[each] = given
     },
     resetAnswer({ to = '', after = 0 } = {}) {
-      return new Promise(sprung => {
-        trap = { to, after, left: undefined, victim: undefined, sprung }
+      return new Promise(resolve => {
+        sprung = resolve
+        awaited = {
+          text: to,
+          act(link) {
+            link.fuse = after
+          },
+        }
       })
+    },
+    when(text, act) {
+      awaited = { text, act }
     },
     async mend() {
       thaw()
       swallowed = undefined
       slowness.requests = {}
       slowness.answers = {}
-      trap = undefined
+      awaited = undefined
       if (!server.listening) await listen(port)
     },
     async close() {
@@ -184,6 +200,10 @@ export async function startProxy(target: { host: string; port: number }): Promis
       await closed
     },
   }
+}
+
+function ends({ inside, outside }: Link, direction: Direction): [from: Socket, to: Socket] {
+  return direction === 'requests' ? [inside, outside] : [outside, inside]
 }
 
 /** Brings a piece to its end, as slowly as the line is. */

@@ -105,7 +105,7 @@ describe.skipIf(queueMissing)('BullMQ', () => {
     })
     // Locks that end at once and are not renewed: what a worker suffers whose event loop hangs.
     const careless = {
-      ...workerSettings,
+      ...workerSettings(),
       lockDuration: 300,
       stalledInterval: 200,
       skipLockRenewal: true,

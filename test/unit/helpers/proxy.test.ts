@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Proxy, startProxy } from '../../helpers/proxy.ts'
+import { type Proxy as Line, startProxy } from '../../helpers/proxy.ts'
 import { until } from '../../helpers/until.ts'
 
 /** A socket whose story is kept. */
@@ -22,7 +22,7 @@ function watched(socket: Socket) {
 
 describe('A line with faults', () => {
   let server: Server
-  let proxy: Proxy
+  let proxy: Line
   const served: ReturnType<typeof watched>[] = []
 
   // An echo, so that whatever was heard is also answered.
@@ -108,6 +108,29 @@ describe('A line with faults', () => {
     await until('it is heard', () => heard.got === 'do it')
     await aMoment()
     expect([client.got, client.closed]).toEqual(['', false])
+  })
+
+  it('that swallows what was asked on one connection leaves the others alone', async () => {
+    const { client } = await dial()
+    const { client: other } = await dial()
+    says(client, 'listen')
+    says(other, 'select')
+    await until('both are answered', () => client.got + other.got === 'listenselect')
+    proxy.swallow('answers', 'listen')
+    says(other, ' more')
+    says(client, 'news?')
+    await until('the other is answered', () => other.got === 'select more')
+    expect(client.got).toBe('listen')
+  })
+
+  it('calls when something is said, before it gets through', async () => {
+    const { client, heard } = await dial()
+    proxy.when('commit', () => proxy.swallow('requests'))
+    says(client, 'begin')
+    await until('the first is heard', () => heard.got === 'begin')
+    says(client, 'commit')
+    await aMoment()
+    expect(heard.got).toBe('begin')
   })
 
   it('that is slow takes its time with each piece', async () => {
