@@ -13,6 +13,7 @@ export function scriptedIpam(cidr = '192.0.2.0/24') {
   const memory = memoryIpam({ pools: { v4: cidr } })
   const calls: Call[] = []
   let script: Script = async () => {}
+  let epilogue: Script = async () => {}
 
   async function before(call: Call, signal: AbortSignal): Promise<void> {
     calls.push(call)
@@ -32,7 +33,9 @@ export function scriptedIpam(cidr = '192.0.2.0/24') {
     },
     async request(want, signal) {
       await before('request', signal)
-      return memory.request(want, signal)
+      const record = await memory.request(want, signal)
+      await epilogue('request', signal)
+      return record
     },
     async setPtr(held, ptr, signal) {
       await before('setPtr', signal)
@@ -51,6 +54,10 @@ export function scriptedIpam(cidr = '192.0.2.0/24') {
     /** Says what happens before each call from now on: wait, throw, or nothing. */
     play(next: Script): void {
       script = next
+    },
+    /** Says what happens between a request and its answer from now on. */
+    playAfter(next: Script): void {
+      epilogue = next
     },
   }
 }
