@@ -79,7 +79,8 @@ function send(options: { port: number; token: string; agent: Agent; body: string
   })
 }
 
-async function untilUp(port: number): Promise<void> {
+/** Waits until the API answers. */
+export async function untilUp(port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     const up = await fetch(`http://127.0.0.1:${port}/healthz`).then(
       answer => answer.ok,

@@ -1,10 +1,7 @@
 import {
-  type BackendFactory,
   type ConnectionOptions,
-  createPostgresBackend,
   type Processor,
   Queue,
-  type RedisQueueBackend,
   runMigrations,
   Worker,
   type WorkerOptions,
@@ -16,6 +13,7 @@ import { openPool, usualSilenceMs } from '../db/pool.ts'
 import type { Log } from '../log.ts'
 import { allQueues } from './names.ts'
 import type { RedisTarget } from './redis-url.ts'
+import { sturdyPostgresBackend } from './sturdy-postgres.ts'
 
 /** BullMQ on Redis or on PostgreSQL: nothing else in ipbridge knows which. */
 export interface QueueBackend {
@@ -33,6 +31,9 @@ export interface QueueBackend {
 
 /** The schema that BullMQ keeps its tables in, and that a plain BullMQ producer looks in. */
 const schema = 'bullmq'
+
+/** Redis answers a worker that waits for jobs every five seconds: it must not be given up before. */
+const leastSilenceMs = 6_000
 
 /** How long the end of queues may take. */
 const closeMs = 2_000
@@ -77,7 +78,11 @@ function onRedis(target: RedisTarget, log: Log, silenceMs: number): QueueBackend
     },
     log,
   )
-  const consumer = connect(target, { maxRetriesPerRequest: null, socketTimeout: silenceMs }, log)
+  const consumer = connect(
+    target,
+    { maxRetriesPerRequest: null, socketTimeout: Math.max(silenceMs, leastSilenceMs) },
+    log,
+  )
   const queues = new Map<string, Queue>()
   // Asking for the version fails while Redis is away, and a queue that failed to begin stays useless for good.
   const settings = { prefix: target.prefix, skipWaitingForReady: true, skipVersionCheck: true }
@@ -154,8 +159,14 @@ function onPostgres(databaseUrl: string, log: Log, silenceMs: number): QueueBack
     kind: 'postgres',
     redis: undefined,
     queue: name =>
-      remember(queues, name, () => new Queue(name, { connection, skipWaitingForReady: true }, backend), log),
-    work: (name, processor, more) => new Worker(name, processor, { ...more, connection }, backend),
+      remember(
+        queues,
+        name,
+        () => new Queue(name, { connection, skipWaitingForReady: true }, sturdyPostgresBackend),
+        log,
+      ),
+    work: (name, processor, more) =>
+      new Worker(name, processor, { ...more, connection }, sturdyPostgresBackend),
     async ping() {
       await pool.query('select 1')
     },
@@ -165,15 +176,6 @@ function onPostgres(databaseUrl: string, log: Log, silenceMs: number): QueueBack
     },
   }
 }
-
-/**
- * BullMQ would rest for up to an hour on being notified when there is work. A connection that is cut off without a
- * word notifies of nothing: so a worker looks by itself as often as it does on Redis.
- */
-const backend = ((...given: Parameters<typeof createPostgresBackend>) =>
-  Object.defineProperty(createPostgresBackend(...given), 'maximumBlockTimeout', {
-    value: 10,
-  })) as unknown as BackendFactory<RedisQueueBackend>
 
 /** Closes the queues in order, unless their server does not answer. */
 function closeAll(queues: Map<string, Queue>): Promise<void> {

@@ -11,9 +11,6 @@ import { proxyTo } from '../../helpers/proxy.ts'
 import { untilAborted } from '../../helpers/scripted-ipam.ts'
 import { until } from '../../helpers/until.ts'
 
-/** Redis wakes a worker that waits for jobs every five seconds: it may not be silent for less than that. */
-const redisSilenceMs = 6_000
-
 describe.skipIf(queueMissing || backend !== 'redis')('The line between a worker and Redis', () => {
   let bed: NetworkBed
   let proxy: Awaited<ReturnType<typeof proxyTo>>
@@ -24,7 +21,7 @@ describe.skipIf(queueMissing || backend !== 'redis')('The line between a worker 
   })
   beforeEach(async () => {
     proxy = await proxyTo(bed.app.env['REDIS_URL'] ?? '')
-    worker = await bed.join({ REDIS_URL: proxy.url }, { silenceMs: redisSilenceMs })
+    worker = await bed.join({ REDIS_URL: proxy.url })
   })
   afterEach(async () => {
     await proxy.mend()
@@ -44,7 +41,7 @@ describe.skipIf(queueMissing || backend !== 'redis')('The line between a worker 
     const open = proxy.connections
     begin()
     const meanwhile = await bed.order(5, worker)
-    await until('the worker has noticed', () => worker.warnings().length > 0, redisSilenceMs * 3)
+    await until('the worker has noticed', () => worker.warnings().length > 0, silenceMs * 8)
     await proxy.mend()
     expect(await bed.converged([...before, ...meanwhile])).toBeLessThan(recoveryMs)
     expect(worker.mostOfOneWarning()).toBe(1)

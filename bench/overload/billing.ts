@@ -1,0 +1,135 @@
+import { Agent, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** How many requests are under way at once, as from a billing core with a pool of connections. */
+const atOnce = 50
+
+/** How long billing waits for an answer before it sends the same again. */
+const patienceMs = 30_000
+
+/** What became of all that billing sent. */
+export interface Told {
+  /** Events whose 202 has come, by id. */
+  accepted: Set<string>
+  /** How long each answer took, in milliseconds: 202, and 429 or 503. */
+  acceptedMs: number[]
+  refusedMs: number[]
+  /** Events that were refused for now, each time that they were. */
+  refusals: number
+  /** Answers that should not be, and requests without an answer. */
+  others: Map<string, number>
+  /** Events that are still with billing when it stops: never sent, or refused. */
+  left: number
+}
+
+/**
+ * A billing core under a rush: events happen at a rate that does not care how we are (open loop). It sends them in
+ * order, some in a request, with a bounded number of requests at once; what is refused it sends again when it was
+ * told to, and what got no answer at once, under the same ids.
+ *
+ * @param options.next the next event that happens
+ * @param options.perSecond how many happen
+ */
+export async function rush(options: {
+  port: number
+  token: string
+  next: () => { id: string }
+  perSecond: number
+  batch: number
+  seconds: number
+}): Promise<Told> {
+  const { next, perSecond, batch, seconds } = options
+  const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
+  const told: Told = {
+    accepted: new Set(),
+    acceptedMs: [],
+    refusedMs: [],
+    refusals: 0,
+    others: new Map(),
+    left: 0,
+  }
+  const again: { id: string }[][] = []
+  const begun = performance.now()
+  const elapsed = () => (performance.now() - begun) / 1000
+  let happened = 0
+
+  /** What is sent next: first what was refused, then what has happened by now. */
+  function due(): { id: string }[] | undefined {
+    if (again.length > 0) return again.shift()
+    if (happened + batch > elapsed() * perSecond) return undefined
+    happened += batch
+    return Array.from({ length: batch }, next)
+  }
+
+  async function send(events: { id: string }[]): Promise<void> {
+    const since = performance.now()
+    const { status, retryAfter } = await post(options, agent, JSON.stringify(events)).catch(error => ({
+      status: `no answer (${error.code ?? error.message})`,
+      retryAfter: 1,
+    }))
+    const ms = performance.now() - since
+    if (status === 202) {
+      told.acceptedMs.push(ms)
+      for (const { id } of events) told.accepted.add(id)
+      return
+    }
+    if (status === 429 || status === 503) {
+      told.refusedMs.push(ms)
+      told.refusals += events.length
+    } else told.others.set(`${status}`, (told.others.get(`${status}`) ?? 0) + 1)
+    again.push(events)
+    // Whoever is told to come back later does so, and meanwhile keeps its connection from sending.
+    await Promise.race([sleep(retryAfter * 1000), sleep(Math.max(0, seconds - elapsed()) * 1000)])
+  }
+
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (elapsed() < seconds) {
+        const events = due()
+        if (events) await send(events)
+        else await sleep(5)
+      }
+    }),
+  )
+  agent.destroy()
+  told.left = Math.round(seconds * perSecond) - told.accepted.size
+  return told
+}
+
+function post(
+  { port, token }: { port: number; token: string },
+  agent: Agent,
+  body: string,
+): Promise<{ status: number | string; retryAfter: number }> {
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  }
+  return new Promise((resolve, reject) => {
+    const call = request(
+      {
+        port,
+        host: '127.0.0.1',
+        path: '/api/v1/events',
+        method: 'POST',
+        agent,
+        headers,
+        timeout: patienceMs,
+      },
+      response => {
+        response.resume()
+        response.once('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            retryAfter: Number(response.headers['retry-after'] ?? 1),
+          }),
+        )
+        response.once('error', reject)
+      },
+    )
+    call.once('timeout', () => call.destroy(new Error('timeout')))
+    call.once('error', reject)
+    call.end(body)
+  })
+}
