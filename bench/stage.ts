@@ -47,13 +47,29 @@ export async function setStage(options: { name: string; redis: boolean; embedded
     IPBRIDGE_MAX_BACKLOG: '999999999',
     ...(redis ? { REDIS_URL: redis.url } : {}),
   }
-  const processes: ChildProcess[] = []
+  const processes = processesOn(env)
   return {
     name: options.name,
     databaseUrl,
     redisUrl: redis?.url,
     env,
-    spawn(args, more = {}) {
+    spawn: processes.spawn,
+    async tearDown() {
+      await processes.stopAll()
+      await redis?.stop()
+      await query(server, `drop database if exists ${database} with (force)`)
+      await embedded?.release()
+      if (embedded) await removeEmbeddedPostgres(join(folder, 'data'))
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Processes of ipbridge with the same environment. */
+export function processesOn(env: Record<string, string>) {
+  const processes: ChildProcess[] = []
+  return {
+    spawn(args: string[], more: Record<string, string> = {}): ChildProcess {
       const child = spawn(process.execPath, [main, ...args], {
         env: { PATH: process.env['PATH'] ?? '', ...env, ...more },
         stdio: ['ignore', 'ignore', 'inherit'],
@@ -61,13 +77,8 @@ export async function setStage(options: { name: string; redis: boolean; embedded
       processes.push(child)
       return child
     },
-    async tearDown() {
+    async stopAll(): Promise<void> {
       await Promise.all(processes.map(stop))
-      await redis?.stop()
-      await query(server, `drop database if exists ${database} with (force)`)
-      await embedded?.release()
-      if (embedded) await removeEmbeddedPostgres(join(folder, 'data'))
-      await rm(folder, { recursive: true, force: true })
     },
   }
 }

@@ -40,7 +40,10 @@ export interface OverloadReport {
  * More than can be done: an API and a worker, processes of their own, and a billing core that has twice as many events
  * as the worker manages, for minutes. Then everything that was accepted must get done, exactly once.
  */
-export async function overload(stage: Stage, options: OverloadOptions): Promise<OverloadReport> {
+export async function overload(
+  stage: Pick<Stage, 'env' | 'spawn'>,
+  options: OverloadOptions,
+): Promise<OverloadReport> {
   const { seconds, rehearsal, factor, concurrency = 300, note } = options
   // Whoever judges may take his time.
   const app = await createApp(loadConfig(stage.env), createLog('error'), { silenceMs: 600_000 })

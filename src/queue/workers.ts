@@ -24,6 +24,8 @@ class RetryLater extends Error {
 export const workerSettings = (silenceMs = usualSilenceMs) => ({
   lockDuration: silenceMs,
   stalledInterval: silenceMs / 2,
+  // While the queue is away it is looked for often: BullMQ would leave it alone for 15 seconds each time.
+  runRetryDelay: 2_000,
   // Deploys stall jobs; whether an operation has failed is for PostgreSQL to say.
   maxStalledCount: 100,
   settings: {

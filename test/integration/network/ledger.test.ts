@@ -78,7 +78,7 @@ describe.skipIf(queueMissing)('The line between a worker and PostgreSQL', () => 
       const patient = await bed.join({ DATABASE_URL: proxy.url }, { silenceMs: 30_000 })
       await worker.stop()
       const operations = await bed.inTheMiddleOf(10)
-      proxy.slow({ latencyMs: 5_000 }, 'answers')
+      proxy.slow({ latencyMs: 5_000 })
       const stopped = patient.stop()
       await until('its leases have run out', () =>
         bed.app.db.operation.count({ where: { state: 'running', leaseUntil: { lt: new Date() } } }),
