@@ -43,6 +43,7 @@ try {
     seconds: minutes * 60,
     rehearsal: 20_000,
     factor: 2,
+    backlog: 100_000,
     note: text => process.stderr.write(`${text}\n`),
   })
   report(result)

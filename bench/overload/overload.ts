@@ -20,6 +20,8 @@ export interface OverloadOptions {
   rehearsal: number
   /** How much more comes than that. */
   factor: number
+  /** How many operations may wait before events are refused. */
+  backlog: number
   /** Operations that the worker works on at once. */
   concurrency?: number
   note: (text: string) => void
@@ -44,7 +46,7 @@ export async function overload(
   stage: Pick<Stage, 'env' | 'spawn'>,
   options: OverloadOptions,
 ): Promise<OverloadReport> {
-  const { seconds, rehearsal, factor, concurrency = 300, note } = options
+  const { seconds, rehearsal, factor, backlog, concurrency = 300, note } = options
   // Whoever judges may take his time.
   const app = await createApp(loadConfig(stage.env), createLog('error'), { silenceMs: 600_000 })
   const port = await freePort()
@@ -52,7 +54,7 @@ export async function overload(
     await app.desk.pools.add(bench, { name: 'overload', cidr: '10.0.0.0/8', connection: 'builtin' })
     await app.desk.servers.add(bench, { name: 'node1', panel: 'none', connection: 'builtin' })
     const { token } = await app.desk.tokens.add(bench, { name: 'overload', role: 'billing' })
-    const api = stage.spawn(['api'], { PORT: `${port}` })
+    const api = stage.spawn(['api'], { PORT: `${port}`, IPBRIDGE_MAX_BACKLOG: `${backlog}` })
     const worker = stage.spawn(['worker', '--concurrency', `${concurrency}`])
     await untilUp(port)
 

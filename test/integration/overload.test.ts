@@ -20,9 +20,10 @@ describe.skipIf(queueMissing || backend !== 'redis')('When twice as many events 
   it('all that is accepted gets done, exactly once, in bounded memory', async () => {
     const { told, verdict } = await overload(
       { env: app.env, spawn: processes.spawn },
-      { seconds: 5, rehearsal: 1_000, factor: 2, concurrency: 5, note: () => undefined },
+      { seconds: 5, rehearsal: 500, factor: 2, backlog: 100, concurrency: 2, note: () => undefined },
     )
-    expect(told.accepted.size).toBeGreaterThan(100)
+    expect(told.accepted.size).toBeGreaterThan(50)
+    expect(told.refusals).toBeGreaterThan(0)
     expect(verdict.filter(({ holds, must }) => !holds && !must.startsWith('99 of 100'))).toEqual([])
   }, 120_000)
 })
