@@ -81,7 +81,7 @@ function send(options: { port: number; token: string; agent: Agent; body: string
 
 /** Waits until the API answers. */
 export async function untilUp(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1_200; tries++) {
     const up = await fetch(`http://127.0.0.1:${port}/healthz`).then(
       answer => answer.ok,
       () => false,
@@ -89,5 +89,5 @@ export async function untilUp(port: number): Promise<void> {
     if (up) return
     await sleep(50)
   }
-  throw new Error('the API did not come up within ten seconds')
+  throw new Error('the API did not come up within a minute')
 }

@@ -71,26 +71,4 @@ describe.skipIf(queueMissing)('The line between a worker and PostgreSQL', () => 
       expect(bed.ipam.records.size).toBe(await bed.app.db.assignment.count())
     },
   )
-
-  it.skipIf(backend === 'postgres')(
-    'on which answers take longer than a lease lets nobody record what is no longer his',
-    async () => {
-      const patient = await bed.join({ DATABASE_URL: proxy.url }, { silenceMs: 30_000 })
-      await worker.stop()
-      const operations = await bed.inTheMiddleOf(10)
-      proxy.slow({ latencyMs: 5_000 })
-      const stopped = patient.stop()
-      await until('its leases have run out', () =>
-        bed.app.db.operation.count({ where: { state: 'running', leaseUntil: { lt: new Date() } } }),
-      )
-      const heir = await bed.join({})
-      await bed.converged(operations)
-      const epochs = () => bed.app.db.operation.findMany({ select: { id: true, epoch: true, state: true } })
-      const before = await epochs()
-      await stopped
-      expect(await epochs()).toEqual(before)
-      await bed.converged(operations)
-      await Promise.all([heir.shutDown(), patient.shutDown()])
-    },
-  )
 })
