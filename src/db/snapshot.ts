@@ -9,11 +9,11 @@ import type { Db } from './client.ts'
  * Reads all that there is, to judge it by the invariants. Meant for tests, demonstrations and small
  * installations: it holds everything in memory.
  *
- * @param driverOf the driver of a connection
+ * @param listOf the driver of a connection, or whatever else knows what its IPAM holds
  */
 export async function takeSnapshot(
   db: Db,
-  driverOf: (connectionId: string) => Promise<IpamDriver>,
+  listOf: (connectionId: string) => Promise<Pick<IpamDriver, 'list'>>,
 ): Promise<Snapshot> {
   const [connections, events, services, assignments, operations, conflicts, quarantines] = await Promise.all([
     db.connection.findMany(),
@@ -29,7 +29,7 @@ export async function takeSnapshot(
   const seconds = new Map(quarantines.map(row => [row.assignment, row.seconds]))
   const records: Snapshot['records'] = []
   for (const { id, addressSpace } of connections) {
-    for await (const { address, marker, ptr } of (await driverOf(id)).list(AbortSignal.timeout(60_000))) {
+    for await (const { address, marker, ptr } of (await listOf(id)).list(AbortSignal.timeout(60_000))) {
       records.push({ address, space: addressSpace, marker, ptr })
     }
   }
