@@ -9,7 +9,7 @@ import { buildSite } from './site.ts'
 
 /** `npm run chaos`: a whole installation in processes of its own, to which everything happens that can happen. */
 const usage =
-  'npm run chaos -- [--minutes M] [--rate EVENTS_A_SECOND] [--seed N] [--queue redis|postgres] [--workers N] [--apis N] [--lease SECONDS] [--json FILE]'
+  'npm run chaos -- [--minutes M] [--rate EVENTS_A_SECOND] [--seed N] [--queue redis|postgres] [--workers N] [--apis N] [--lease SECONDS] [--only TEXT] [--json FILE] [--keep]'
 
 const { values } = parseArgs({
   options: {
@@ -20,7 +20,9 @@ const { values } = parseArgs({
     workers: { type: 'string' },
     apis: { type: 'string', default: '2' },
     lease: { type: 'string', default: '10' },
+    only: { type: 'string', default: '' },
     json: { type: 'string' },
+    keep: { type: 'boolean', default: false },
   },
 })
 
@@ -41,6 +43,7 @@ async function main(): Promise<number> {
     seed: numberOf('seed', values.seed ?? `${Date.now() % 1_000_000}`, 0, 2 ** 31),
     minutes: numberOf('minutes', values.minutes, 0.2, 1_440),
     rate: numberOf('rate', values.rate, 1, 1_000),
+    only: values.only,
   }
   const folder = await mkdtemp(join(tmpdir(), 'ipbridge-chaos-'))
   // Root lends PostgreSQL another user, who must be able to pass.
@@ -78,8 +81,8 @@ async function main(): Promise<number> {
     holds = report.holds
   } finally {
     await end()
-    if (holds) await rm(folder, { recursive: true, force: true })
-    else out(`the logs are kept in ${folder}`)
+    if (holds && !values.keep) await rm(folder, { recursive: true, force: true })
+    else out(`logs and books are kept in ${folder}`)
   }
   return holds ? 0 : 1
 }

@@ -24,6 +24,8 @@ export interface Course {
   minutes: number
   /** Events a second. */
   rate: number
+  /** Only troubles whose name contains this. */
+  only: string
 }
 
 export interface Result {
@@ -42,7 +44,7 @@ export const mostRestMs = 120_000
 export async function runCourse(
   site: Site,
   journal: Journal,
-  { seed, minutes, rate }: Course,
+  { seed, minutes, rate, only }: Course,
 ): Promise<Result> {
   const services = Math.max(60, rate * 12)
   const billing = createBilling({
@@ -54,11 +56,12 @@ export async function runCourse(
   })
   const happen = createDeeds(site, journal)
   const begun = performance.now()
-  const deeds = writeSchedule(createRandom(seed), minutes * 60_000).map(async trouble => {
+  const schedule = writeSchedule(createRandom(seed), minutes * 60_000).filter(({ kind }) => kind.includes(only))
+  const deeds = schedule.map(async trouble => {
     await sleep(begun + trouble.at - performance.now())
     await happen(trouble)
   })
-  await Promise.all(deeds)
+  await Promise.all([...deeds, sleep(minutes * 60_000)])
   await billing.finish()
   const lastAt = Math.max(...journal.deeds.map(({ to }) => to))
   journal.say(
