@@ -19,7 +19,7 @@ export interface PanelBooks {
  */
 export function judgePanel(
   { history, held, cooldownSeconds }: PanelBooks,
-  { operations }: Snapshot,
+  { assignments, operations }: Snapshot,
 ): Violation[] {
   const violations: Violation[] = []
   const say = (invariant: number, message: string) => violations.push({ invariant, message })
@@ -68,6 +68,13 @@ export function judgePanel(
     }
   }
 
+  const names = new Map(assignments.filter(({ state }) => state === 'active').map(a => [a.marker, a.ptr]))
+  for (const { ip, note, domain } of held) {
+    const name = names.get(findMarker(note) ?? '')
+    const shown = domain.replace(/\.$/, '') || null
+    if (name !== undefined && name !== shown)
+      say(7, `the IPAM shows ${shown} for ${ip}, the ledger has ${name}`)
+  }
   const ofHistory = [...holders.values()].map(({ ip, note }) => `${ip} ${note}`)
   const now = new Set(held.map(({ ip, note }) => `${ip} ${note}`))
   for (const one of ofHistory) if (!now.has(one)) say(1, `the IPAM has lost what its history tells: ${one}`)

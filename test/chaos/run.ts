@@ -56,7 +56,9 @@ export async function runCourse(
   })
   const happen = createDeeds(site, journal)
   const begun = performance.now()
-  const schedule = writeSchedule(createRandom(seed), minutes * 60_000).filter(({ kind }) => kind.includes(only))
+  const schedule = writeSchedule(createRandom(seed), minutes * 60_000).filter(({ kind }) =>
+    kind.includes(only),
+  )
   const deeds = schedule.map(async trouble => {
     await sleep(begun + trouble.at - performance.now())
     await happen(trouble)
