@@ -248,6 +248,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     const workers = startWorkers({
       queues,
       runner,
+      isEarly: operations.isEarly,
       kinds: only,
       concurrency,
       log,

@@ -1,4 +1,5 @@
 import type { Family } from '../domain/address.ts'
+import { graceMs } from '../domain/backoff.ts'
 import { createClaim } from './claims.ts'
 import type { Db } from './client.ts'
 import { type Announcement, createSettle } from './endings.ts'
@@ -47,6 +48,15 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
           returning id, epoch)
         insert into operation_step (operation_id, attempt, name, outcome, detail, ms, at)
         select id, epoch, 'recover', 'done', 'the worker went away in the middle', 0, now() from lost`
+    },
+
+    /** Whether an operation waits for its next try, and more than a moment is left until then. */
+    async isEarly(id: string): Promise<boolean> {
+      const [row] = await db.$queryRaw<{ early: boolean }[]>`
+        select announce_at - ${graceMs}::float8 * interval '1 millisecond' > now() + interval '1 second' as early
+        from operation
+        where id = ${id}::uuid and state = 'queued' and error_code is not null and announcements = 0`
+      return row?.early ?? false
     },
 
     /** Operations that the queue should hear of (again). Each time the pause before the next hearing doubles. */

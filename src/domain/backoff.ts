@@ -7,6 +7,9 @@ const longestDelayMs = 5 * 60_000
 /** Who asks for more than this is asked again all the same: an hour is long for a service without an address. */
 const longestAskedMs = 60 * 60_000
 
+/** How much longer than its pause an operation is left to the queue, before the dispatcher tells of it again. */
+export const graceMs = 10_000
+
 /**
  * How long to wait before the next try: doubling from one second up to five minutes, of which a random part
  * between a half and the whole is taken, so that operations that failed together do not come back together.

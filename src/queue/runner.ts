@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Announcement, Claimed, Operations, StepEntry } from '../db/operations.ts'
-import { backoff, maxAttempts } from '../domain/backoff.ts'
+import { backoff, graceMs, maxAttempts } from '../domain/backoff.ts'
 import type { Outcome } from '../domain/outcome.ts'
 import type { OperationKind } from '../domain/states.ts'
 import { asIpbridgeError, FenceLost, IpbridgeError } from '../errors.ts'
@@ -43,9 +43,6 @@ export interface RunnerOptions {
 
 /** How long a parked operation waits at the most, should nobody wake it: other IPAMs do not tell when they have space. */
 const parkedMs = 60_000
-
-/** What is added to the time at which BullMQ retries, before the dispatcher steps in for it. */
-const graceMs = 10_000
 
 /** What keeps one claim: the same operation may be claimed again while a run that lost it still ends. */
 interface Guard {

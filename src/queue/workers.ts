@@ -37,6 +37,8 @@ export const workerSettings = (silenceMs = usualSilenceMs) => ({
 export interface WorkersOptions {
   queues: QueueBackend
   runner: Runner
+  /** Whether an operation waits for its next try, by the clock of PostgreSQL. */
+  isEarly: (operation: string) => Promise<boolean>
   kinds: readonly OperationKind[]
   concurrency: number
   log: Log
@@ -48,7 +50,7 @@ export interface WorkersOptions {
 
 /** Listens to the queues of operations. */
 export function startWorkers(options: WorkersOptions): Worker[] {
-  const { queues, runner, kinds, concurrency, log, silenceMs, scheduled = {} } = options
+  const { queues, runner, isEarly, kinds, concurrency, log, silenceMs, scheduled = {} } = options
 
   // Three plain parameters, because BullMQ counts them before it passes the signal.
   async function process(
@@ -60,6 +62,9 @@ export function startWorkers(options: WorkersOptions): Worker[] {
     if (chore) return chore()
     const operation = operationOfJob(job.data)
     if (operation === undefined) throw new UnrecoverableError('this job is not an operation of ipbridge')
+    // When a job is tried again goes by the clocks of the workers. One that is wrong must not use up all tries at
+    // once: the dispatcher, which goes by PostgreSQL's, tells of the operation when its time has come.
+    if (job.attemptsMade > 0 && (await isEarly(operation))) return report({ result: 'not claimed' })
     const onProgress: OnProgress = progress => {
       // A job that is gone from the queue has nobody who looks at it.
       job.updateProgress(progress).catch(() => undefined)

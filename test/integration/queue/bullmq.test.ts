@@ -52,6 +52,7 @@ describe.skipIf(queueMissing)('BullMQ', () => {
     const started = startWorkers({
       queues: app.queues,
       runner: app.runner,
+      isEarly: app.operations.isEarly,
       kinds: ['allocate'],
       concurrency: 5,
       log,
@@ -147,8 +148,9 @@ describe.skipIf(queueMissing)('BullMQ', () => {
   }, 120_000)
 
   it('ends the process by an error event that nobody hears: all of ours are heard', async () => {
+    const parts = { queues: app.queues, runner: app.runner, isEarly: app.operations.isEarly }
     workers.push(
-      ...startWorkers({ queues: app.queues, runner: app.runner, kinds: ['ptr'], concurrency: 1, log }),
+      ...startWorkers({ ...parts, kinds: ['ptr'], concurrency: 1, log }),
       startEventWorker({ queues: app.queues, intake: app.intake, concurrency: 1, log }),
     )
     const emitters: EventEmitter[] = [...workers, app.queues.queue('ptr'), app.queues.queue('reconcile')]

@@ -82,6 +82,22 @@ describe.skipIf(queueMissing)('an operation whose try fails', () => {
     expect((tries[1] ?? 0) - (tries[0] ?? 0)).toBeGreaterThanOrEqual(retryAfterMs)
   })
 
+  it('is not tried before its time where a worker whose clock is ahead is told of it', async () => {
+    failWith(new IpbridgeError('ipam_busy', 'too many requests', { retryAfterMs: 60_000 }))
+    const id = await create(app)
+    const queue = app.queues.queue('allocate')
+    const job = await until('it waits for its next try', async () =>
+      (await queue.getDelayed()).find(({ data }) => data.operation === id),
+    )
+    // What the clock of such a worker comes to.
+    await job.promote()
+    await until('the worker has looked at it', async () => (await queue.getJob(job.id ?? '')) === undefined)
+    expect(await app.desk.operations.show(id)).toMatchObject({ state: 'queued', attempts: 1 })
+    // The dispatcher goes by the clock of PostgreSQL.
+    await app.db.$executeRaw`update operation set announce_at = now() where id = ${id}::uuid`
+    expect(await ended(id)).toMatchObject({ state: 'done', attempts: 2 })
+  })
+
   it('has all its tries again when an operator retries it', async () => {
     failWith(new IpbridgeError('ipam_refused', 'never'), new IpbridgeError('ipam_unavailable', 'later'))
     const id = await create(app)
