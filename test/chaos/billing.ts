@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit from 'p-limit'
 import type { EventInput } from '../../src/domain/events.ts'
 import type { Random } from '../simulation/random.ts'
 import type { Saying } from './sayings.ts'
@@ -18,8 +19,11 @@ export interface Sent {
 
 export type Billing = ReturnType<typeof createBilling>
 
-/** One answer may take so long. */
-const patienceMs = 5_000
+/** One answer may take so long; as in src/client.ts. */
+const patienceMs = 15_000
+
+/** Requests at once: what is more waits with billing. */
+const senders = 64
 
 /**
  * A billing core that sends its events over HTTP to several APIs: what was refused for now, or not answered, is sent
@@ -39,6 +43,7 @@ export function createBilling(options: {
   let underWay = 0
   let isOver = false
   let turn = 0
+  const atOnce = pLimit(senders)
   const speaking = speak()
 
   async function speak(): Promise<void> {
@@ -62,8 +67,8 @@ export function createBilling(options: {
   /** An address that the service has; undefined where it has none, or nobody answers. */
   async function addressOf(service: string): Promise<string | undefined> {
     try {
-      const answer = await ask('GET', `/services/${service}`)
-      const { addresses = [] } = (await answer.json()) as { addresses?: { address: string; state: string }[] }
+      const { body } = await ask('GET', `/services/${service}`)
+      const { addresses = [] } = body as { addresses?: { address: string; state: string }[] }
       const active = addresses.filter(({ state }) => state === 'active')
       return active.length === 0 ? undefined : random.pick(active).address
     } catch {
@@ -71,13 +76,17 @@ export function createBilling(options: {
     }
   }
 
-  function ask(method: string, path: string, body?: unknown): Promise<Response> {
+  function ask(method: string, path: string, body?: unknown): Promise<{ answer: Response; body: unknown }> {
     turn += 1
-    return fetch(`${urls[turn % urls.length]}/api/v1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(patienceMs),
+    const url = `${urls[turn % urls.length]}/api/v1${path}`
+    return atOnce(async () => {
+      const answer = await fetch(url, {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(patienceMs),
+      })
+      return { answer, body: await answer.json() }
     })
   }
 
@@ -103,10 +112,10 @@ export function createBilling(options: {
   /** Sends it once. @returns why it has to be sent again, if so */
   async function once(sent: Sent): Promise<{ why: keyof typeof resent; afterMs?: number } | undefined> {
     try {
-      const answer = await ask('POST', '/events', sent.event)
-      const body = (await answer.json()) as { events?: { operations: string[] }[]; code?: string }
+      const { answer, body } = await ask('POST', '/events', sent.event)
+      const { events, code } = body as { events?: { operations: string[] }[]; code?: string }
       if (answer.ok) {
-        sent.answers.push(body.events?.[0]?.operations ?? [])
+        sent.answers.push(events?.[0]?.operations ?? [])
         sent.acceptedAt ??= Date.now()
         sent.outcome = 'accepted'
         return undefined
@@ -115,7 +124,7 @@ export function createBilling(options: {
       if (answer.status === 429) return { why: '429', afterMs }
       if (answer.status >= 500) return { why: '5xx', afterMs }
       sent.outcome = 'refused'
-      sent.refusal = `${answer.status} ${body.code}`
+      sent.refusal = `${answer.status} ${code}`
       return undefined
     } catch {
       return { why: 'no answer' }

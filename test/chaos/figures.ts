@@ -23,6 +23,11 @@ export async function measure(postgres: Postgres, deeds: readonly Deed[]) {
     from operation order by ended_at`)
   const taken = rows.map(({ created, ended }) => ended - created).sort((a, b) => a - b)
   const percentile = (share: number) => Math.round(taken[Math.floor(share * (taken.length - 1))] ?? 0)
+  const slowest = await postgres.ask<{ what: string; steps: string[] }>(`
+    select kind || ' of service ' || service_id as what, array(
+      select round(extract(epoch from s.at - o.created_at)::numeric, 1) || ' s ' || s.name || ' ' || s.outcome || coalesce(' (' || left(s.detail, 90) || ')', '')
+      from operation_step s where s.operation_id = o.id order by s.at) as steps
+    from (select * from operation order by coalesce(ended_at, now()) - created_at desc limit 1) o`)
   const [steps] = await postgres.ask<{ recovered: number }>(
     `select count(*)::int as recovered from operation_step where name = 'recover'`,
   )
@@ -36,6 +41,7 @@ export async function measure(postgres: Postgres, deeds: readonly Deed[]) {
     retries: rows.reduce((sum, { epoch }) => sum + Math.max(0, epoch - 1), 0),
     takenFromTheDead: steps?.recovered ?? 0,
     ms: { p50: percentile(0.5), p99: percentile(0.99), longest: percentile(1) },
+    slowest: slowest[0],
     longestStandstillMs: Math.round(longestGap(rows.map(({ ended }) => ended))),
     recoveries: deeds.map(({ kind, to }) => ({ kind, ms: Math.round(recovery(rows, to)) })),
   }

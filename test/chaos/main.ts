@@ -9,7 +9,7 @@ import { buildSite } from './site.ts'
 
 /** `npm run chaos`: a whole installation in processes of its own, to which everything happens that can happen. */
 const usage =
-  'npm run chaos -- [--minutes M] [--rate EVENTS_A_SECOND] [--seed N] [--queue redis|postgres] [--workers N] [--apis N] [--lease SECONDS] [--only TEXT] [--json FILE] [--keep]'
+  'npm run chaos -- [--minutes M] [--rate EVENTS_A_SECOND] [--seed N] [--queue redis|postgres] [--workers N] [--apis N] [--lease SECONDS] [--only PATTERN] [--json FILE] [--keep]'
 
 const { values } = parseArgs({
   options: {

@@ -43,7 +43,7 @@ export function keepRunning({ name, command, args, env, log }: ProgramOptions) {
   }
 
   /** The process, as soon as there is one. */
-  const present = () => until(`${name} runs`, () => child)
+  const present = () => until(`${name} runs`, () => child, 60_000)
 
   return {
     name,

@@ -13,7 +13,7 @@ export function reportOf(given: {
   result: Result
 }) {
   const { course, site, journal, result } = given
-  const { figures, account, violations, restMs, resent } = result
+  const { figures, account, violations, restMs, resent, ownDelayMs } = result
   const { queue, workers, apis, leaseSeconds } = site
   const kinds = [...new Set(journal.deeds.map(({ kind }) => kind))].sort()
   const outcomes = (outcome: string) => account.filter(sent => sent.outcome === outcome).length
@@ -28,6 +28,7 @@ export function reportOf(given: {
       cores: cpus().length,
       load: loadavg().map(load => Math.round(load * 10) / 10),
       node: process.version,
+      ownDelayMs: Math.round(ownDelayMs),
     },
     done: kinds.map(kind => {
       const mine = figures.recoveries.filter(recovery => recovery.kind === kind).map(({ ms }) => ms)
@@ -49,6 +50,7 @@ export function reportOf(given: {
       retries: figures.retries,
       takenFromTheDead: figures.takenFromTheDead,
       ms: figures.ms,
+      slowest: figures.slowest,
       longestStandstillMs: figures.longestStandstillMs,
     },
     restMs,
@@ -65,7 +67,7 @@ const listed = (counts: Record<string, number>) =>
 /** In words. */
 export function tell(report: Report): string[] {
   const { course, conditions, done, notDone, billing, operations, restMs, violations } = report
-  const { queue, workers, apis, leaseSeconds, cores, load, node } = conditions
+  const { queue, workers, apis, leaseSeconds, cores, load, node, ownDelayMs } = conditions
   return [
     '',
     `What was done in ${course.minutes} minutes, and how long until all that was under way then had ended:`,
@@ -79,10 +81,11 @@ export function tell(report: Report): string[] {
     `  operations  ${operations.count} (${listed(operations.byState)})`,
     `  failures    ${listed(operations.failures)}`,
     `  delayed     ${operations.delayed} took more than 5 s; half of all took ${operations.ms.p50} ms, 99 of 100 ${operations.ms.p99} ms, the longest ${seconds(operations.ms.longest)}`,
+    `              the longest was ${operations.slowest?.what}: ${operations.slowest?.steps.join('; ')}`,
     `  retries     ${operations.retries} times an operation was begun again, ${operations.takenFromTheDead} of them taken from a worker that was gone`,
     `  standstill  at most ${seconds(operations.longestStandstillMs)} in which no operation ended`,
     `  rest        ${restMs === undefined ? 'NOT within two minutes of the last trouble' : `${seconds(restMs)} after the last trouble`}`,
-    `  conditions  seed ${course.seed}, ${course.rate} events a second, queue on ${queue}, ${workers} workers, ${apis} APIs, leases of ${leaseSeconds} s; ${cores} cores, load ${load.join(' ')}, Node ${node}`,
+    `  conditions  seed ${course.seed}, ${course.rate} events a second, queue on ${queue}, ${workers} workers, ${apis} APIs, leases of ${leaseSeconds} s; ${cores} cores, load ${load.join(' ')}, Node ${node}; whoever measured was ${ownDelayMs} ms late at most`,
     ...violations
       .slice(0, 50)
       .map(({ invariant, message }) => `  VIOLATION of invariant ${invariant}: ${message}`),

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -24,7 +25,7 @@ export interface Course {
   minutes: number
   /** Events a second. */
   rate: number
-  /** Only troubles whose name contains this. */
+  /** A regular expression: only troubles whose name it matches. */
   only: string
 }
 
@@ -35,6 +36,8 @@ export interface Result {
   resent: Billing['resent']
   /** From the last trouble until everything had ended; undefined: it never had. */
   restMs: number | undefined
+  /** How late this process itself was at most, which answers for what it measured. */
+  ownDelayMs: number
 }
 
 /** All operations must have ended so soon after the last trouble. */
@@ -54,10 +57,12 @@ export async function runCourse(
     next: createSayings(createRandom(seed + 2), { services, servers }),
     perSecond: rate,
   })
+  const ownDelay = monitorEventLoopDelay()
+  ownDelay.enable()
   const happen = createDeeds(site, journal)
-  const begun = performance.now()
+  const [begun, begunAt] = [performance.now(), Date.now()]
   const schedule = writeSchedule(createRandom(seed), minutes * 60_000).filter(({ kind }) =>
-    kind.includes(only),
+    new RegExp(only).test(kind),
   )
   const deeds = schedule.map(async trouble => {
     await sleep(begun + trouble.at - performance.now())
@@ -65,7 +70,7 @@ export async function runCourse(
   })
   await Promise.all([...deeds, sleep(minutes * 60_000)])
   await billing.finish()
-  const lastAt = Math.max(...journal.deeds.map(({ to }) => to))
+  const lastAt = Math.max(begunAt, ...journal.deeds.map(({ to }) => to))
   journal.say(
     `the last trouble is over; ${billing.account.length} events were sent, ${billing.underWay} are under way`,
   )
@@ -75,10 +80,11 @@ export async function runCourse(
       ? 'NOT everything came to rest'
       : `all is at rest, ${(restMs / 1_000).toFixed(1)} s after the last trouble`,
   )
+  const ownDelayMs = ownDelay.max / 1e6
   const evidence = await gather(site, billing)
   const violations = judge(evidence)
   const figures = await measure(site.postgres, journal.deeds)
-  return { violations, figures, account: billing.account, resent: billing.resent, restMs }
+  return { violations, figures, account: billing.account, resent: billing.resent, restMs, ownDelayMs }
 }
 
 /** @returns how long it took, or undefined where it took too long */
@@ -90,7 +96,7 @@ async function untilAtRest(site: Site, billing: Billing, from: number): Promise<
           coalesce(extract(epoch from max(ended_at)), 0)::float8 * 1000 as last from operation`)
       if (row?.open === 0) return Math.max(0, row.last - from)
     }
-    await sleep(200)
+    await sleep(500)
   }
   return undefined
 }

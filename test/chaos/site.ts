@@ -72,7 +72,7 @@ export async function buildSite(options: SiteOptions, onStop: (stop: () => Promi
   const panel = program('ipmanager', process.execPath, [panelScript, ...panelArgs])
   const panelControl = (path: string, ...args: unknown[]) =>
     control(`http://127.0.0.1:${panelPort}/simulator`, path, ...args)
-  await until('the IPmanager answers', () => panelControl('faults/list').catch(() => undefined))
+  await until('the IPmanager answers', () => panelControl('faults/list').catch(() => undefined), 60_000)
 
   const env: Record<string, string> = {
     DATABASE_URL: postgres.url,
@@ -108,7 +108,7 @@ export async function buildSite(options: SiteOptions, onStop: (stop: () => Promi
           answer => answer.ok,
           () => false,
         ),
-      30_000,
+      120_000,
     )
   }
 
