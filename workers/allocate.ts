@@ -138,17 +138,20 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   ): Promise<IpamRecord> {
     const { family, slot, pool } = run.assignment
     const requested = run.assignment.address ?? run.assignment.requested
-    const found = await run.step(
-      'find',
-      signal => driver.findByMarker(marker, signal),
-      r => (r ? 'found' : 'nothing'),
-    )
+    const look = () =>
+      run.step(
+        'find',
+        signal => driver.findByMarker(marker, signal),
+        r => (r ? 'found' : 'nothing'),
+      )
+    const found = await look()
     if (run.payload.adopt && driver.claim && requested !== undefined) {
       const from = run.payload.settles?.marker ?? run.payload.from
       const owner = `${run.service.id} ${slot}`
       const claimed = { address: requested, marker, owner, ...(from === undefined ? {} : { from }) }
       await run.step('claim', signal => driver.claim?.(claimed, signal) ?? Promise.resolve())
-      return found ?? { address: requested, marker }
+      // The record is ours only now: it says what its server needs to know besides the address.
+      return found ?? (await look()) ?? { address: requested, marker }
     }
     if (found) return found
     const limits = pool === undefined ? pools : [pool]

@@ -104,6 +104,21 @@ describe('An operator who decides about a conflict', () => {
     expect(await brokenPromises()).toEqual([])
   })
 
+  it('for the claimant tells its server, and billing, of the network that the address is in', async () => {
+    const { id, claimant, address } = await conflict()
+    const networks: unknown[] = []
+    stage.cues.before = (call, [service, wanted]) => {
+      const { address: configured, network } = (wanted ?? {}) as { address?: string; network?: unknown }
+      if (call === 'configure' && (service as { id: string }).id === claimant && configured === address)
+        networks.push(network)
+    }
+    const { operations } = await resolve(id, 'claimant')
+    await runToTheEnd(operations)
+    expect(networks).toEqual([{ prefix: 16 }])
+    const told = (await stage.told(claimant, 'address.assigned')).at(-1)
+    expect(told).toMatchObject({ address, network: { prefix: 16 } })
+  })
+
   it('for the claimant keeps the address with the holder as long as there is no other for it', async () => {
     const { id, holder, claimant, address } = await conflict()
     const before = await addressOf(claimant)
