@@ -23,13 +23,17 @@ export async function lockConflict(tx: Transaction, id: string): Promise<Conflic
         where o.id = any (k.decisions::uuid[]) and o.state not in ('done', 'superseded', 'cancelled')
         order by o.seq desc limit 1) as decided,
       jsonb_build_object('assignment', h.id, 'service', h.service_id, 'state', h.state, 'address', host(h.address),
+        'server', hv.name, 'guest', hs.guest,
         'busy', exists (select from operation o where o.assignment_id = h.id and o.state = 'running')) as holder,
       jsonb_build_object('assignment', c.id, 'service', c.service_id, 'state', c.state, 'address', host(c.address),
+        'server', cv.name, 'guest', cs.guest,
         'busy', exists (select from operation o where o.assignment_id = c.id and o.state = 'running')) as claimant,
       (select a.service_id from assignment a
         where a.address_space = k.address_space and a.address = k.address and a.state <> 'released' and not a.licence
         limit 1) as "heldBy"
-    from conflict k join assignment h on h.id = k.holder_id join assignment c on c.id = k.claimant_id
+    from conflict k
+    join assignment h on h.id = k.holder_id join service hs on hs.id = h.service_id left join server hv on hv.id = hs.server_id
+    join assignment c on c.id = k.claimant_id join service cs on cs.id = c.service_id left join server cv on cv.id = cs.server_id
     where k.id = ${id}::uuid for no key update of k`
   return row && { ...row, decided: row.decided ?? undefined, heldBy: row.heldBy ?? undefined }
 }

@@ -17,6 +17,9 @@ export interface Side {
   service: string
   state: AssignmentState
   address: Address | null
+  /** The server that it is configured on, and the guest there. */
+  server: string | null
+  guest: string | null
   /** Whether an operation on its address runs this moment. */
   busy: boolean
 }
@@ -112,7 +115,7 @@ function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Obje
     service: side.service,
     assignment: side.assignment,
     connection,
-    payload: { replacedBy },
+    payload: { replacedBy, ...leaving(side) },
   })
   const come = (side: Side, assignment: string, payload: OperationPayload) => ({
     id: newId(),
@@ -148,6 +151,11 @@ function forNobody({ id, marker, connection, address, heldBy }: ConflictFacts, n
     payload: { address, marker, settles },
   }
   return { replaced: [], operations: [operation] }
+}
+
+/** The service may have moved until its release is run. */
+function leaving({ server, guest }: Side): Pick<OperationPayload, 'leaves'> {
+  return server === null ? {} : { leaves: { server, ...(guest === null ? {} : { guest }) } }
 }
 
 function has({ state, address: own }: Side, address: Address): boolean {

@@ -119,6 +119,17 @@ describe('An operator who decides about a conflict', () => {
     expect(told).toMatchObject({ address, network: { prefix: 16 } })
   })
 
+  it('for the claimant takes the address that it gives up off the server where it was, also after a move', async () => {
+    const { id, claimant } = await conflict()
+    const [before = ''] = await addressOf(claimant)
+    const onGuest = () => [...(stage.panel.books.get(`guest-${claimant}`)?.addresses.keys() ?? [])]
+    expect(onGuest()).toEqual([before])
+    const { operations } = await resolve(id, 'claimant')
+    await stage.send(events.created({ id: claimant, server: 'node2' }))
+    await runToTheEnd(operations)
+    expect(onGuest()).not.toContain(before)
+  })
+
   it('for the claimant keeps the address with the holder as long as there is no other for it', async () => {
     const { id, holder, claimant, address } = await conflict()
     const before = await addressOf(claimant)
