@@ -32,6 +32,13 @@ export interface Begun {
 /** What a run does, in order: it compares the addresses, then looks at panels and operations, then plans. */
 export type Phase = 'addresses' | 'elsewhere'
 
+/** A plan, as whoever asked for it is told. */
+export interface MadePlan {
+  id: string
+  hash: string
+  findings: number
+}
+
 /** Who writes: a run that has lost its fence writes nothing. */
 export interface RunKey {
   id: string
@@ -60,6 +67,16 @@ const hashPage = 2_000
 /** The runs of reconciliation, with their findings and plans. */
 export function createReconciliations(db: Db) {
   return {
+    /** The plan that an earlier try of an operation made, and did not come to tell of. */
+    async made(operation: string): Promise<MadePlan | undefined> {
+      const [plan] = await db.$queryRaw<MadePlan[]>`
+        select r.id, r.hash, (
+          select count(*)::int from finding f where f.reconciliation_id = r.id and f.decision = 'accept') as findings
+        from reconciliation r
+        where r.operation_id = ${operation}::uuid and r.state in ('planned', 'applied')`
+      return plan
+    },
+
     /**
      * Begins a run, or goes on with the one that an earlier try of the same operation began.
      * @param options.total how many addresses there will be at the least

@@ -96,6 +96,27 @@ describe('Reconciliation', () => {
     })
   })
 
+  it('is one run, whose plan counts once, also where its worker dies when the plan is made', async () => {
+    const change = () =>
+      void stage.books.records.set('10.0.201.2', { address: '10.0.201.2', marker: orphan(4) })
+    await drifted(change, async () => {
+      const operation = await reconcile()
+      await stage.run(operation)
+      const made = await planOf(operation)
+      // The plan was stored, and the worker did not come to say so.
+      await stage.app.db.operation.update({
+        where: { id: operation },
+        data: { state: 'queued', endedAt: null },
+      })
+      expect(await stage.run(operation)).toEqual({ result: 'settled', state: 'done' })
+      expect(await stage.app.db.reconciliation.count({ where: { operationId: operation } })).toBe(1)
+      expect(await planOf(operation)).toEqual(made)
+      expect(made?.findings).toMatchObject([{ class: 'orphan', action: 'report' }])
+      const told = await stage.app.db.outbox.findMany({ where: { operationId: operation } })
+      expect(told[1]?.data).toEqual(told[0]?.data)
+    })
+  })
+
   it('releases no more than its cap at once', async () => {
     const change = () => {
       for (let n = 1; n <= 13; n++) {
