@@ -2,6 +2,7 @@
 
 A file is written under another name and moved to its place whole, so nothing is ever half there. Each step can be
 done again after a crash: a note is removed only when its events are in `out`, and these only when they were taken.
+What is written is on the disk, under its name, before anything is removed for it: so a power cut loses nothing.
 """
 
 import json
@@ -79,7 +80,14 @@ def create_spool(root):
         beside = os.path.join(folder["tmp"], os.path.basename(place))
         with open(beside, "w", encoding="utf-8") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(beside, place)
+        names = os.open(os.path.dirname(place), os.O_RDONLY)
+        try:
+            os.fsync(names)
+        finally:
+            os.close(names)
 
     return Spool
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { admin } from '../../helpers/api.ts'
@@ -68,6 +68,33 @@ describe.skipIf(queueMissing || pythonMissing)("BILLmanager's plugin", () => {
     expect(await readFile(join(host.spool, 'new', name), 'utf8')).toBe(
       'func=vds.open\0elid=1\0plid=\0domain=\0user=root\0',
     )
+    await rm(join(host.spool, 'new', name))
+  })
+
+  it('has its note on the disk, under its name, before it answers', async () => {
+    const log = join(host.root, 'done.log')
+    const programs = join(host.root, 'watched')
+    await mkdir(programs, { recursive: true })
+    for (const name of ['dd', 'mv', 'cat']) {
+      const text = `#!/bin/sh\necho "${name} $*" >>${log}\nPATH=/usr/bin:/bin exec ${name} "$@"\n`
+      await writeFile(join(programs, name), text, { mode: 0o755 })
+    }
+    const before = (await host.spooled()).new
+    const { status } = run('vds.edit', {
+      PARAM_sok: 'ok',
+      PARAM_elid: '5',
+      PATH: `${programs}:/usr/bin:/bin`,
+    })
+    expect(status).toBe(0)
+    const [name = ''] = (await host.spooled()).new.filter(one => !before.includes(one))
+    const lines = (await readFile(log, 'utf8')).trim().split('\n')
+    expect(lines.map(line => line.replaceAll(host.spool, 'SPOOL').replaceAll(name, 'NOTE'))).toEqual([
+      'dd of=SPOOL/tmp/NOTE conv=fsync',
+      'mv SPOOL/tmp/NOTE SPOOL/new/NOTE',
+      'dd if=/dev/null of=SPOOL/new/NOTE conv=nocreat,notrunc,fsync',
+      'cat',
+    ])
+    expect(await readFile(join(host.spool, 'new', name), 'utf8')).toContain('func=vds.edit\0elid=5\0')
     await rm(join(host.spool, 'new', name))
   })
 
