@@ -1,11 +1,13 @@
 import type { ServerInput } from '../../src/desk/schemas.ts'
 import type { PanelFactory } from '../../src/panels/servers.ts'
+import type { Memory } from '../../src/simulators/remember.ts'
 
 /** A panel of which the story is told: a simulated one, on a socket of its own. */
 export interface Subject {
   /** What people call it. */
   name: string
-  start(): Promise<SubjectPanel>
+  /** @param options.atOnce its tasks have their effect before anybody can ask again */
+  start(options?: { atOnce?: boolean }): Promise<SubjectPanel>
 }
 
 export interface SubjectPanel {
@@ -23,5 +25,7 @@ export interface SubjectPanel {
   guests(): Promise<{ id: string; addresses: string[] }[]>
   /** The PTR that the panel shows, where it keeps any. */
   ptrOf?(guest: string, address: string): Promise<string | undefined>
+  /** Remembers what it holds now. */
+  remember(): Memory
   stop(): Promise<void>
 }

@@ -71,12 +71,13 @@ function coreManager(
       panel.books.guests().map(({ id, addresses }) => ({ id, addresses: addresses.map(({ ip }) => ip) })),
     ptrOf: async (guest, address) =>
       panel.books.look(guest)?.addresses.find(({ ip }) => ip === address)?.ptr || undefined,
+    remember: panel.remember,
     stop: panel.stop,
   }
 }
 
-async function startSixth(): Promise<SubjectPanel> {
-  const panel = await startVmmanager6()
+async function startSixth({ atOnce = false } = {}): Promise<SubjectPanel> {
+  const panel = await startVmmanager6(atOnce ? { behaviour: { taskMs: 0 } } : {})
   return {
     factory: vmmanager6,
     server: {
@@ -91,6 +92,7 @@ async function startSixth(): Promise<SubjectPanel> {
       panel.books.hosts().map(({ id, addresses }) => ({ id, addresses: addresses.map(({ ip }) => ip) })),
     ptrOf: async (guest, address) =>
       panel.books.look(guest)?.addresses.find(({ ip }) => ip === address)?.ptr || undefined,
+    remember: panel.remember,
     stop: panel.stop,
   }
 }
@@ -110,6 +112,7 @@ async function startProxmox(kind: GuestKind): Promise<SubjectPanel> {
     failNext: () => pve.simulator.faults.place('busy', 'change'),
     guests: async () =>
       pve.guests().map(({ vmid }) => ({ id: String(vmid), addresses: pve.addressesOf(vmid) })),
+    remember: pve.simulator.remember,
     stop: pve.stop,
   }
 }

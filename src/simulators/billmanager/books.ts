@@ -1,4 +1,5 @@
 import { PanelError } from '../coremanager/panel-error.ts'
+import { type Memory, rememberMap } from '../remember.ts'
 import {
   type Behaviour,
   type Item,
@@ -94,6 +95,23 @@ export function createBooks(behaviour: Behaviour) {
       const operation = { id, item, command, ...more, trycount: 0, manual: false, errorxml: '' }
       operations.set(id, operation)
       return operation
+    },
+
+    remember(): Memory {
+      const parts = [rememberMap(items), rememberMap(slots), rememberMap(operations)]
+      const bySlots = structuredClone([...slotsByItem])
+      const lists = structuredClone({ tasks, problems, last })
+      return {
+        all: [...parts.map(part => part.all), lists.tasks, lists.problems],
+        recall() {
+          for (const part of parts) part.recall()
+          slotsByItem.clear()
+          for (const [item, ids] of bySlots) slotsByItem.set(item, new Set(ids))
+          tasks.splice(0, tasks.length, ...lists.tasks)
+          problems.splice(0, problems.length, ...lists.problems)
+          Object.assign(last, lists.last)
+        },
+      }
     },
 
     /** A module has failed; after the last try the operation is left to people, as one task. */

@@ -116,5 +116,12 @@ export async function startBillmanager(options: BillmanagerOptions = {}) {
     },
   }
   const server = await serve({ ...options, mgr, shell, control })
-  return { ...control, url: server.url, controlUrl: `${server.origin}/simulator`, stop: server.stop }
+  return {
+    ...control,
+    url: server.url,
+    controlUrl: `${server.origin}/simulator`,
+    /** Remembers what the panel holds now. */
+    remember: books.remember,
+    stop: server.stop,
+  }
 }

@@ -1,5 +1,6 @@
 import { contains, familyOf, type Key, parseKey, parseRange, printKey } from '../coremanager/addresses.ts'
 import { PanelError } from '../coremanager/panel-error.ts'
+import { type Memory, rememberMap } from '../remember.ts'
 import type { Behaviour } from './behaviour.ts'
 
 export interface GuestAddress {
@@ -70,6 +71,18 @@ export function createBooks(behaviour: Behaviour) {
       const address = { id: String(lastAddress), key, ptr: ptr.toLowerCase().replace(/\.$/, ''), iptype }
       guest.addresses.push(address)
       return address
+    },
+
+    remember(): Memory {
+      const before = rememberMap(guests)
+      const last = [lastGuest, lastAddress] as const
+      return {
+        all: before.all,
+        recall() {
+          before.recall()
+          ;[lastGuest, lastAddress] = last
+        },
+      }
     },
 
     /** @throws PanelError where it is a main address that stays */

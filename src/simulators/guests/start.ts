@@ -6,6 +6,7 @@ import { seededRandom } from '../coremanager/random.ts'
 import { serve } from '../coremanager/server.ts'
 import { createShell } from '../coremanager/shell.ts'
 import type { ListenOptions } from '../listen.ts'
+import type { Memory } from '../remember.ts'
 import { addressFunctions } from './address-functions.ts'
 import { type Behaviour, behaviourSchema, defaultBehaviour } from './behaviour.ts'
 import { createBooks } from './books.ts'
@@ -45,6 +46,8 @@ export interface GuestPanel {
   }
   faults: Faults
   behave(patch: Partial<Behaviour>): void
+  /** Remembers what the panel holds now. */
+  remember(): Memory
   stop(): Promise<void>
 }
 
@@ -115,6 +118,7 @@ export async function startGuestPanel(
     books: control.books,
     faults: control.faults,
     behave: control.panel.behave,
+    remember: books.remember,
     stop: server.stop,
   }
 }

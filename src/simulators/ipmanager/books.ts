@@ -8,6 +8,7 @@ import {
   type Range,
 } from '../coremanager/addresses.ts'
 import { PanelError } from '../coremanager/panel-error.ts'
+import { type Memory, rememberMap } from '../remember.ts'
 import type { Behaviour } from './behaviour.ts'
 import { createHistory, type HistoryEntry } from './history.ts'
 import type { AddressRecord, Row, ShownRecord } from './record.ts'
@@ -164,6 +165,20 @@ export function createBooks(state: IpmanagerState, behaviour: Behaviour, now: ()
         throw new Error(`${text}: some of it is not free`)
       }
       return count
+    },
+
+    remember(): Memory {
+      const parts = [table.remember(), history.remember()]
+      const places = rememberMap(hints)
+      const due = [...checks]
+      return {
+        all: [...parts.map(part => part.all), due.map(([key]) => key)],
+        recall() {
+          for (const part of [...parts, places]) part.recall()
+          checks.clear()
+          for (const [key, until] of due) checks.set(key, until)
+        },
+      }
     },
 
     /** Everything that is not free, to begin with again: single addresses, and runs unspelled. */

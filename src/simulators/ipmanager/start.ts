@@ -5,6 +5,7 @@ import { seededRandom } from '../coremanager/random.ts'
 import { serve } from '../coremanager/server.ts'
 import { createShell, type ShellRequest } from '../coremanager/shell.ts'
 import type { ListenOptions } from '../listen.ts'
+import type { Memory } from '../remember.ts'
 import { type Behaviour, defaultBehaviour } from './behaviour.ts'
 import { createBooks } from './books.ts'
 import { createControl, type IpmanagerControl } from './control.ts'
@@ -31,6 +32,8 @@ export interface Ipmanager extends IpmanagerControl {
   controlUrl: string
   /** All that the panel holds now, as JSON to begin with again. */
   state(): IpmanagerState
+  /** Remembers what the panel holds now. */
+  remember(): Memory
   stop(): Promise<void>
 }
 
@@ -75,6 +78,18 @@ export async function startIpmanager(options: IpmanagerOptions = {}): Promise<Ip
       behaviour,
       history: books.history.read(),
     }),
+    remember() {
+      const before = books.remember()
+      const filters = [...panel.savedFilters]
+      return {
+        all: [before.all, filters.map(([user, params]) => [user, `${params}`])],
+        recall() {
+          before.recall()
+          panel.savedFilters.clear()
+          for (const [user, params] of filters) panel.savedFilters.set(user, params)
+        },
+      }
+    },
     stop: server.stop,
   }
 }

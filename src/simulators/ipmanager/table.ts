@@ -1,4 +1,5 @@
 import { type Key, printKey } from '../coremanager/addresses.ts'
+import type { Memory } from '../remember.ts'
 import type { AddressRecord, Row } from './record.ts'
 
 /**
@@ -134,6 +135,14 @@ export function createTable() {
           yield { key, ...spell(segment, key) }
         }
         skip = 0
+      }
+    },
+
+    remember(): Memory {
+      const before = segments.map(segment => ({ ...segment }))
+      return {
+        all: before,
+        recall: () => void segments.splice(0, Number.POSITIVE_INFINITY, ...before.map(one => ({ ...one }))),
       }
     },
 

@@ -1,4 +1,5 @@
 import type { ListenOptions } from '../listen.ts'
+import { type Memory, rememberMap } from '../remember.ts'
 import { type Account, createAccess } from './access.ts'
 import { createBooks, type Kind } from './books.ts'
 import { createCalls, type Judge } from './calls.ts'
@@ -88,6 +89,11 @@ export async function startProxmox(options: ProxmoxOptions = {}) {
     requests: calls.requests,
     refused: calls.refused,
     hooks: calls.hooks,
+    /** Remembers the guests, and the tasks that are still at work. */
+    remember(): Memory {
+      const parts = [rememberMap(books.guests), cluster.tasks.remember()]
+      return { all: parts.map(part => part.all), recall: () => parts.forEach(part => void part.recall()) }
+    },
     /** Another version, as after an upgrade. */
     set version(next: string) {
       cluster.version = next

@@ -1,3 +1,4 @@
+import type { Memory } from '../remember.ts'
 import { Refusal } from './refusal.ts'
 
 interface Task {
@@ -33,6 +34,19 @@ export function createTasks() {
         end: () => end(failure !== undefined),
       })
       return upid
+    },
+
+    remember(): Memory {
+      const still = [...tasks]
+        .filter(([, task]) => task.left > 0)
+        .map(([upid, task]) => [upid, { ...task }] as const)
+      return {
+        all: still.map(([upid, { left }]) => [upid.split(':')[5], left]),
+        recall() {
+          for (const task of tasks.values()) task.left = 0
+          for (const [upid, task] of still) tasks.set(upid, { ...task })
+        },
+      }
     },
 
     pass(): void {

@@ -1,4 +1,5 @@
 import { contains, familyOf, type Key, parseKey, parseRange, printKey } from '../coremanager/addresses.ts'
+import { type Memory, rememberMap } from '../remember.ts'
 import type { Behaviour } from './behaviour.ts'
 import { invalid, notFound, Refused } from './refusal.ts'
 
@@ -74,6 +75,21 @@ export function createBooks(behaviour: Behaviour) {
       const ip = { id: lastIp, key, domain }
       host.ips.push(ip)
       return ip
+    },
+
+    remember(): Memory {
+      const before = rememberMap(hosts)
+      const still = [...promised]
+      const last = [lastHost, lastIp] as const
+      return {
+        all: [before.all, still],
+        recall() {
+          before.recall()
+          promised.clear()
+          for (const key of still) promised.add(key)
+          ;[lastHost, lastIp] = last
+        },
+      }
     },
 
     /** Where an address is. @throws Refused where no machine has it */

@@ -81,7 +81,7 @@ export function answer({ behaviour, books, tasks }: Panel, request: Request, spo
     const { domain } = body
     if (typeof domain !== 'string') throw invalid('domain')
     return begin('ptr_update', host.id, () => {
-      ip.domain = domain
+      books.ip(ip.id).ip.domain = domain
     })
   }
 
@@ -108,7 +108,7 @@ export function answer({ behaviour, books, tasks }: Panel, request: Request, spo
     case 'DELETE ip/id': {
       const { host, ip } = books.ip(number)
       return begin('ip_delete', ip.id, () => {
-        host.ips = host.ips.filter(one => one !== ip)
+        host.ips = host.ips.filter(one => one.id !== ip.id)
       })
     }
     case 'POST ip/id/ptr':

@@ -1,5 +1,6 @@
 import { parseKey, printKey } from '../coremanager/addresses.ts'
 import type { ListenOptions } from '../listen.ts'
+import type { Memory } from '../remember.ts'
 import { type Behaviour, behaviourSchema, defaultBehaviour } from './behaviour.ts'
 import { createBooks } from './books.ts'
 import { createFaults, type Fault } from './faults.ts'
@@ -78,6 +79,11 @@ export async function startVmmanager6(options: Vmmanager6Options = {}) {
     url: server.origin,
     /** Where the control is, over HTTP. */
     controlUrl: `${server.origin}/simulator`,
+    /** Remembers what the panel holds now, with the tasks that are still at work. */
+    remember(): Memory {
+      const parts = [books.remember(), tasks.remember()]
+      return { all: parts.map(part => part.all), recall: () => parts.forEach(part => void part.recall()) }
+    },
     stop: server.stop,
   }
 }

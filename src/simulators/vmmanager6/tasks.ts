@@ -1,3 +1,4 @@
+import { type Memory, rememberMap } from '../remember.ts'
 import { Refused } from './refusal.ts'
 
 export interface Task {
@@ -15,7 +16,7 @@ export type Tasks = ReturnType<typeof createTasks>
  */
 export function createTasks(now: () => number, delayMs: () => number) {
   const tasks = new Map<number, Task>()
-  const waiting: { task: Task; due: number; effect: () => void }[] = []
+  let waiting: { task: Task; due: number; effect: () => void }[] = []
   let last = 100
 
   return {
@@ -40,6 +41,19 @@ export function createTasks(now: () => number, delayMs: () => number) {
           if (!(error instanceof Refused)) throw error
           task.status = 'fail'
         }
+      }
+    },
+
+    remember(): Memory {
+      const before = rememberMap(tasks)
+      const [still, count] = [[...waiting], last]
+      return {
+        all: still.map(({ task }) => task.name),
+        recall() {
+          before.recall()
+          waiting = [...still]
+          last = count
+        },
       }
     },
 
