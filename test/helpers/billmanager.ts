@@ -71,8 +71,11 @@ export async function startBillmanagerHost(options: BillmanagerOptions = {}) {
 
     /** Starts the forwarder, as systemd does. */
     forwarder(...args: string[]): Forwarder {
-      return startForwarder([join(lib, 'forwarder'), '--config', config, ...args])
+      return startForwarder(this.forwarderCommand(...args))
     },
+
+    /** The forwarder as an argument of Python. */
+    forwarderCommand: (...args: string[]): string[] => [join(lib, 'forwarder'), '--config', config, ...args],
 
     /** What lies in the spool. */
     async spooled(): Promise<Record<'new' | 'out' | 'refused', string[]>> {

@@ -1,3 +1,0 @@
-import { crashSweep } from './sweep.ts'
-
-crashSweep('builtin')

@@ -1,0 +1,8 @@
+import { ipams } from './ipams.ts'
+import { simulated } from './panels.ts'
+import { stories } from './stories.ts'
+import { crashSweep } from './sweep.ts'
+
+for (const panel of [...simulated('VDSmanager'), ...simulated('DCImanager')]) {
+  crashSweep(ipams.memory, panel, stories)
+}
