@@ -18,8 +18,21 @@ const volatile = new Set([
  */
 export function samenessOf(ledger: LedgerMemory, beside: unknown): string {
   const tables = Object.entries(ledger).filter(([name]) => !tales.has(name))
-  const parsed = tables.map(([name, text]) => [name, JSON.parse(text, forget)])
-  return withoutIds(JSON.stringify([parsed, beside]))
+  const rows = tables.map(([name, text]) => `${name}: ${lasting(text)}`)
+  return withoutIds(`${rows.join('\n')}\n${JSON.stringify(beside)}`)
+}
+
+/** Most tables are as they were a moment ago. */
+const recent = new Map<string, string>()
+
+/** What lasts of a table's rows. */
+function lasting(text: string): string {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  const left = JSON.stringify(JSON.parse(text, forget))
+  if (recent.size > 500) recent.clear()
+  recent.set(text, left)
+  return left
 }
 
 /** Ids count by the order in which they turn up. */
