@@ -39,7 +39,7 @@ export function createBilling(options: {
 }) {
   const { urls, token, random, next, perSecond } = options
   const account: Sent[] = []
-  const resent = { 'no answer': 0, '429': 0, '5xx': 0, 'for safety': 0 }
+  const resent = { 'without an answer': 0, 'after 429': 0, 'after 5xx': 0, 'for safety': 0 }
   let underWay = 0
   let isOver = false
   let turn = 0
@@ -121,13 +121,13 @@ export function createBilling(options: {
         return undefined
       }
       const afterMs = Number(answer.headers.get('retry-after')) * 1_000 || 1_000
-      if (answer.status === 429) return { why: '429', afterMs }
-      if (answer.status >= 500) return { why: '5xx', afterMs }
+      if (answer.status === 429) return { why: 'after 429', afterMs }
+      if (answer.status >= 500) return { why: 'after 5xx', afterMs }
       sent.outcome = 'refused'
       sent.refusal = `${answer.status} ${code}`
       return undefined
     } catch {
-      return { why: 'no answer' }
+      return { why: 'without an answer' }
     }
   }
 

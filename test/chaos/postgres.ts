@@ -46,7 +46,7 @@ export async function startPostgres(dataDir: string, logFile: string) {
   }
 
   async function ask<T extends pg.QueryResultRow>(sql: string): Promise<T[]> {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 15_000 })
     client.on('error', () => undefined)
     try {
       await client.connect()

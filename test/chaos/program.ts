@@ -22,7 +22,6 @@ const pauseMs = 300
 export function keepRunning({ name, command, args, env, log }: ProgramOptions) {
   let child: ChildProcess | undefined
   let isOver = false
-  let starts = 0
   const lasting = live()
 
   async function live(): Promise<void> {
@@ -35,7 +34,6 @@ export function keepRunning({ name, command, args, env, log }: ProgramOptions) {
       closeSync(output)
       const gone = once(one, 'exit')
       child = one
-      starts += 1
       await gone
       child = undefined
       if (!isOver) await sleep(pauseMs)
@@ -47,11 +45,6 @@ export function keepRunning({ name, command, args, env, log }: ProgramOptions) {
 
   return {
     name,
-
-    /** How often it was started. */
-    get starts() {
-      return starts
-    },
 
     /** Sends a signal that ends it, and waits for its end. */
     async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {

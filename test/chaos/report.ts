@@ -77,7 +77,7 @@ export function tell(report: Report): string[] {
     ),
     ...notDone.map(({ kind, why }) => `     not done: ${kind}: ${why}`),
     'What was measured:',
-    `  events      ${billing.sent} sent, ${billing.accepted} accepted, ${billing.unknown} given up without an answer; sent again: ${listed(billing.sentAgain)}; accepted after ${seconds(billing.longestWaitMs)} at most`,
+    `  events      ${billing.sent} sent, ${(billing.sent / course.minutes / 60).toFixed(1)} a second; ${billing.accepted} accepted, ${billing.unknown} given up without an answer; sent again: ${listed(billing.sentAgain)}; accepted after ${seconds(billing.longestWaitMs)} at most`,
     `  operations  ${operations.count} (${listed(operations.byState)})`,
     `  failures    ${listed(operations.failures)}`,
     `  delayed     ${operations.delayed} took more than 5 s; half of all took ${operations.ms.p50} ms, 99 of 100 ${operations.ms.p99} ms, the longest ${seconds(operations.ms.longest)}`,

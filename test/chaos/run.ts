@@ -90,12 +90,13 @@ export async function runCourse(
 /** @returns how long it took, or undefined where it took too long */
 async function untilAtRest(site: Site, billing: Billing, from: number): Promise<number | undefined> {
   while (Date.now() < from + mostRestMs) {
-    if (billing.underWay === 0) {
-      const [row] = await site.postgres.ask<{ open: number; last: number }>(`
+    const [row] =
+      billing.underWay > 0
+        ? []
+        : await site.postgres.ask<{ open: number; last: number }>(`
         select count(*) filter (where ended_at is null)::int as open,
           coalesce(extract(epoch from max(ended_at)), 0)::float8 * 1000 as last from operation`)
-      if (row?.open === 0) return Math.max(0, row.last - from)
-    }
+    if (row?.open === 0) return Math.max(0, row.last - from)
     await sleep(500)
   }
   return undefined
