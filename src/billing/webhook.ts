@@ -49,13 +49,15 @@ export const sendWebhook: Sender = async (subscriber, event, signal) => {
   }
   // What it says beside its status is of no interest, however long it is.
   const stream = got.stream(subscriber.url, options as OptionsInit & { isStream: true })
+  // Who says more than it should does so after its answer, when nobody else listens any more.
+  stream.on('error', () => undefined)
   try {
     const [response] = (await once(stream, 'response')) as [Response]
     return judge(response.statusCode, response.headers['retry-after'])
   } catch (error) {
     return { outcome: 'failed', detail: reasonOf(error) }
   } finally {
-    stream.on('error', () => undefined).destroy()
+    stream.destroy()
   }
 }
 
