@@ -87,7 +87,9 @@ export function parseJson(text: string, label: string): unknown {
 export function memberOf(type: z.ZodType | undefined, key: string): z.ZodType | undefined {
   if (type === undefined) return undefined
   const core = coreOf(type)
-  if (core instanceof z.ZodObject) return core.shape[key] as z.ZodType | undefined
+  if (core instanceof z.ZodObject) {
+    return Object.hasOwn(core.shape, key) ? (core.shape[key] as z.ZodType) : undefined
+  }
   if (core instanceof z.ZodArray) return core.element as z.ZodType
   if (core instanceof z.ZodUnion) {
     const forms = core.options as z.ZodType[]

@@ -69,6 +69,8 @@ describe('An event from arguments', () => {
     ['addresses.1.family=ipv4', '1 is not the next place of the list'],
     ['addresses.first.family=ipv4', 'is not a JSON object'],
     ['service.setup:={', 'service.setup takes JSON'],
+    ['toString=x', 'toString is not a known field'],
+    ['service.constructor=x', 'service.constructor is not a known field'],
   ])('refuses the argument %s', (pair, why) => {
     const thrown = () => dataOf('service.created', ...service, pair)
     if (pair.includes('first')) expect(thrown).toThrow()
