@@ -8,7 +8,12 @@ const onQueue = (backend: 'postgres' | 'redis') => ({
   test: {
     ...common,
     name: `queue-${backend}`,
-    include: ['test/integration/**/*.test.ts', 'test/stories/**/*.test.ts', 'test/crash/**/*.test.ts'],
+    include: [
+      'test/integration/**/*.test.ts',
+      'test/stories/**/*.test.ts',
+      'test/crash/**/*.test.ts',
+      'test/fuzz/queue/*.test.ts',
+    ],
     env: { IPBRIDGE_TEST_QUEUE: backend },
   },
 })
@@ -30,6 +35,7 @@ export default defineConfig({
             'test/pools/**/*.test.ts',
             'test/workers/**/*.test.ts',
             'test/simulation/**/*.test.ts',
+            'test/fuzz/*.test.ts',
           ],
         },
       },
