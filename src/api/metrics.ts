@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { allQueues } from '../queue/names.ts'
+import { guardAnswers } from './headers.ts'
 import type { Parts } from './parts.ts'
 import { may } from './roles.ts'
 import { within } from './within.ts'
@@ -90,10 +91,14 @@ export function serveMetrics(app: FastifyInstance, { desk, queues, log }: Parts)
   const lookAtLedger = look('database', measureLedger)
   const lookAtQueues = look('queue', measureQueues)
 
-  app.get('/metrics', { ...may('public'), schema: { hide: true } }, async (_request, reply) => {
-    await Promise.all([lookAtLedger(), lookAtQueues()])
-    return reply.type(registry.contentType).send(await registry.metrics())
-  })
+  app.get(
+    '/metrics',
+    { ...may('public'), onRequest: guardAnswers, schema: { hide: true } },
+    async (_request, reply) => {
+      await Promise.all([lookAtLedger(), lookAtQueues()])
+      return reply.type(registry.contentType).send(await registry.metrics())
+    },
+  )
 }
 
 /** Does it again only when the last time is long enough ago; who asks meanwhile shares what is under way. */

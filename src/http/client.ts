@@ -110,8 +110,12 @@ const basics = {
   responseType: 'text',
 } as const
 
-function urlOf({ url }: HttpTarget, { path, query }: HttpRequest): URL {
+/** @throws where a path leads to another host: the request carries credentials, which are for this one */
+function urlOf({ url, whom }: HttpTarget, { path, query }: HttpRequest): URL {
   const full = path === undefined ? new URL(url) : new URL(path, url)
+  if (full.origin !== new URL(url).origin) {
+    throw new IpbridgeError('internal', `a request to ${whom} would have gone to ${full.origin}`)
+  }
   for (const [name, value] of Object.entries(query ?? {})) full.searchParams.set(name, value)
   return full
 }

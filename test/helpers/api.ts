@@ -2,6 +2,7 @@ import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { type ApiOptions, createApi } from '../../src/api/app.ts'
 import type { Actor, Role } from '../../src/desk/actor.ts'
 import { startTestApp, type TestApp } from './app.ts'
+import { refuseCanaries } from './canaries.ts'
 
 export const admin: Actor = { name: 'test', role: 'admin' }
 
@@ -35,20 +36,22 @@ export async function startTestApi(options: Parameters<typeof startTestApp>[0] &
   }
 
   /** Sends a request as one of the roles, with a token of its own, or (undefined) as a stranger. */
-  function ask(
+  async function ask(
     who: Role | { token: string } | undefined,
     method: Method,
     url: string,
     { body, headers, remote }: More = {},
   ): Promise<LightMyRequestResponse> {
     const token = typeof who === 'string' ? tokens[who] : who?.token
-    return api.inject({
+    const answer = await api.inject({
       method,
       url,
       headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
       ...(body === undefined ? {} : { payload: body as object }),
       ...(remote === undefined ? {} : { remoteAddress: remote }),
     })
+    refuseCanaries(`${method} ${url}`, answer.body)
+    return answer
   }
 
   return {

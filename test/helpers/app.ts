@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { inject } from 'vitest'
 import { type App, type AppOptions, createApp, type WorkerOptions } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
-import { createLog, type Log } from '../../src/log.ts'
+import type { Log } from '../../src/log.ts'
+import { leaksInRedis, watchedLog } from './canaries.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 
 /** The queue that this run of the suite is about. */
@@ -41,7 +42,8 @@ export async function startTestApp(
     ...more,
   }
   const config = loadConfig(env)
-  const app = await createApp(config, log ?? createLog(config.logLevel), {
+  const watched = watchedLog()
+  const app = await createApp(config, log ?? watched.log, {
     leaseSeconds: 5,
     dispatchMs: 100,
     ...appOptions,
@@ -54,7 +56,9 @@ export async function startTestApp(
     async shutDown() {
       await stop?.()
       await app.close()
+      const leaks = [...watched.leaks, ...(await leaksInQueue(env))]
       await database.drop()
+      refuseLeaks(leaks)
     },
   }
 }
@@ -69,7 +73,8 @@ export async function joinTestApp(
 ): Promise<App & { stop(): Promise<void>; shutDown(): Promise<void> }> {
   const { work = {}, env, log, ...appOptions } = options
   const config = loadConfig({ ...first.env, ...env })
-  const app = await createApp(config, log ?? createLog(config.logLevel), {
+  const watched = watchedLog()
+  const app = await createApp(config, log ?? watched.log, {
     leaseSeconds: 5,
     dispatchMs: 100,
     ...appOptions,
@@ -81,6 +86,16 @@ export async function joinTestApp(
     async shutDown() {
       await stop()
       await app.close()
+      refuseLeaks(watched.leaks)
     },
   }
+}
+
+/** Redis may be gone by then, in tests that take it away. */
+function leaksInQueue({ REDIS_URL }: Record<string, string>): Promise<string[]> | string[] {
+  return REDIS_URL?.startsWith(`${inject('redisUrl')}?`) ? leaksInRedis(REDIS_URL) : []
+}
+
+function refuseLeaks(leaks: string[]): void {
+  if (leaks.length > 0) throw new Error(`secrets were found where none may be:\n${leaks.join('\n')}`)
 }

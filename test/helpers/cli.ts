@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { vi } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import { packageRoot } from '../../src/package-root.ts'
+import { canaryIn, refuseCanaries } from './canaries.ts'
 import { until } from './until.ts'
 
 /** How a run of the program ended. */
@@ -52,6 +53,7 @@ export async function command(args: string[], env: Record<string, string> = {}):
   process.env = { ...env }
   try {
     const code = await runProgram(args)
+    refuseCanaries(`ipbridge ${args[0]}`, said.out + said.err)
     return { code, ...said }
   } finally {
     process.env = borrowed
@@ -83,7 +85,11 @@ export function startIpbridge(args: string[], { env = {}, input }: CliOptions = 
   child.stdin?.on('error', () => undefined).end(input)
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', code => resolve({ code, out, err }))
+    child.once('close', code => {
+      const canary = canaryIn(out + err)
+      if (canary === undefined) resolve({ code, out, err })
+      else reject(new Error(`ipbridge ${args[0]} shows the secret ${canary}:\n${out}${err}`))
+    })
   })
   return {
     child,

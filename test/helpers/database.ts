@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type Db, openDatabase } from '../../src/db/client.ts'
+import { leaksInDatabase } from './canaries.ts'
 import { databaseUrl } from './global-setup.ts'
 
 /** A migrated database of a test file's own. */
@@ -22,7 +23,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     db,
     async drop() {
       await db.$disconnect()
+      const leaks = await leaksInDatabase(url)
       await query(server, `drop database if exists ${name} with (force)`)
+      if (leaks.length > 0) throw new Error(`secrets were found where none may be:\n${leaks.join('\n')}`)
     },
   }
 }

@@ -107,6 +107,15 @@ describe('a request that is answered', () => {
     expect(asked).toBe(0)
   })
 
+  it.each(['//evil.example/x', 'http://evil.example/x', String.raw`\\evil.example/x`])(
+    'is never asked of another host, as the path %s would have it',
+    async path => {
+      const client = await plain((_, response) => response.end('here'))
+      const failure = await failureOf(client.send({ ...looking, path }, signal))
+      expect(failure.message).toMatch(/would have gone to http:\/\/evil\.example$/)
+    },
+  )
+
   it('is given up when it is too long', async () => {
     const client = await plain((_, response) => response.end('x'.repeat(300_000)), { maxBytes: 100_000 })
     const failure = await failureOf(client.send(looking, signal))

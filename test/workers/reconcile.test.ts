@@ -243,6 +243,19 @@ describe('Reconciliation', () => {
     })
   })
 
+  it('tells which server could not be looked at, and goes on', async () => {
+    stage.traits.panel = {
+      guests: () => {
+        throw new IpbridgeError('panel_unavailable', 'nobody is there')
+      },
+    }
+    const operation = await reconcile()
+    expect(await stage.run(operation)).toEqual({ result: 'settled', state: 'done' })
+    const plan = await planOf(operation)
+    expect(plan?.state).toBe('planned')
+    expect(plan?.remark).toContain('the guests of node1 could not be looked at: panel_unavailable')
+  })
+
   describe('whose plan is applied', () => {
     it('makes operations of it, after which the books agree', async () => {
       const ids = ['a1', 'a2']

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { backend, queueMissing, startTestApp, type TestApp, testSecret } from '../../helpers/app.ts'
 import { command } from '../../helpers/cli.ts'
 import { createEmptyDatabase, type EmptyDatabase } from '../../helpers/empty-database.ts'
@@ -87,6 +87,16 @@ describe.skipIf(queueMissing)('`ipbridge doctor`', () => {
     ])
     expect(of('reconciliation of builtin')).toMatchObject([
       { status: 'bad', todo: expect.stringContaining('ipbridge reconcile --connection builtin') },
+    ])
+  })
+
+  it('says that the clock is wrong, with exit code 1', async () => {
+    const now = Date.now
+    const ahead = vi.spyOn(Date, 'now').mockImplementation(() => now() + 600_000)
+    const { code, of } = await examine(app.env).finally(() => ahead.mockRestore())
+    expect(code).toBe(1)
+    expect(of('clock')).toMatchObject([
+      { status: 'bad', found: expect.stringContaining('10 min'), todo: expect.stringContaining('NTP') },
     ])
   })
 

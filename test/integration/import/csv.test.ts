@@ -88,6 +88,21 @@ describe.skipIf(queueMissing)('An import from CSV', () => {
     expect(counts).toEqual({ services: 2, newServices: 0, newAddresses: 0, unchanged: 2, conflicts: 0 })
   })
 
+  it('gives no second address to a service that is just about to get its first', async () => {
+    // It names a pool that does not exist, so that it stays without one.
+    const waiting = events.created({ id: 'p1' }, { addresses: [{ family: 'ipv4', pool: 'nowhere' }] })
+    await app.intake.accept([waiting], 'api')
+    const { counts, conflicts } = await run(['p1,vps,client-1,p1.example.net,node1,,10.0.0.70,,'])
+    expect(counts.newAddresses).toBe(0)
+    expect(conflicts).toMatchObject([
+      {
+        service: 'p1',
+        address: '10.0.0.70',
+        message: expect.stringMatching(/^main of the service is about to/),
+      },
+    ])
+  })
+
   it('says what it would do, and does nothing, when it is only asked', async () => {
     const { counts, conflicts } = await run(
       ['d1,vps,c1,d1.example.net,node1,,10.0.0.30,,', 'd2,vps,c1,d2.example.net,node1,,10.0.0.30,,'],
