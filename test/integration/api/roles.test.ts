@@ -125,6 +125,21 @@ describe.skipIf(queueMissing)('every route', () => {
     expect(verdicts).toEqual(expected)
   })
 
+  it('that changes something is refused to the cookie of a session where another site asks with it', async () => {
+    const opened = await bed.ask(undefined, 'POST', '/api/v1/session', { body: { token: bed.tokens.admin } })
+    const cookie = String(opened.headers['set-cookie']).split(';')[0] ?? ''
+    const changing = guardedRoutes.filter(({ method }) => !['GET', 'HEAD'].includes(method))
+    expect(changing.length).toBeGreaterThan(40)
+    for (const route of changing) {
+      const headers = { cookie, host: 'ipbridge.example', origin: 'https://evil.example' }
+      const answer = await bed.ask(undefined, methodOf(route), pathOf(route), { headers })
+      const isRefused = answer.statusCode === 403 && answer.body.includes('must come from our own pages')
+      expect([nameOf(route), isRefused]).toEqual([nameOf(route), true])
+    }
+    const still = await bed.ask(undefined, 'GET', '/api/v1/session', { headers: { cookie } })
+    expect(still.statusCode, 'none of them ended the session').toBe(200)
+  })
+
   it('refuses who has no token, or one that is made up, revoked or expired', async () => {
     const { desk } = bed.app
     const actor = { name: 'test', role: 'admin' as const }
