@@ -5,6 +5,7 @@ import { IpbridgeError } from '../../errors.ts'
 import { described } from '../openapi.ts'
 import type { Routes } from '../parts.ts'
 import { may } from '../roles.ts'
+import { createRush } from '../rush.ts'
 import { pageOf } from '../shapes/common.ts'
 import { receipts, storedEvent } from '../shapes/events.ts'
 import { wait } from '../validation.ts'
@@ -21,6 +22,7 @@ const oneOrMore = z.unknown().meta({
 })
 
 export const eventRoutes: Routes = parts => async app => {
+  const enter = createRush()
   const parseJson = app.getDefaultJsonParser('error', 'error')
   const cloudEvents = ['application/cloudevents+json', 'application/cloudevents-batch+json']
   app.addContentTypeParser(cloudEvents, { parseAs: 'string' }, parseJson)
@@ -38,7 +40,8 @@ export const eventRoutes: Routes = parts => async app => {
       },
     },
     async (request, reply) => {
-      const taken = await parts.intake.accept(listOf(request.body), 'http')
+      const given = listOf(request.body)
+      const taken = await enter(() => parts.intake.accept(given, 'http'))
       const duplicates = taken.filter(receipt => receipt.status === 'duplicate').length
       const counts = { accepted: taken.length - duplicates, duplicates }
       const { wait } = request.query
