@@ -13,7 +13,7 @@ import { until } from './until.ts'
 export const silenceMs = 2_500
 
 /** How long after the end of a fault all must be done, in milliseconds. */
-export const recoveryMs = 20_000
+export const recoveryMs = 30_000
 
 /** Another process of ipbridge, and what it has logged. */
 export type Joined = Awaited<ReturnType<NetworkBed['join']>>

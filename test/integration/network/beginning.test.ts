@@ -6,17 +6,21 @@ import { until } from '../../helpers/until.ts'
 
 const line = backend === 'redis' ? 'REDIS_URL' : 'DATABASE_URL'
 
-describe.skipIf(queueMissing)('A worker that begins while its queue cannot be reached', () => {
-  it('works once it can', async () => {
-    const bed = await startNetworkBed()
-    const proxy = await proxyTo(bed.app.env[line] ?? '')
-    proxy.cut()
-    const worker = await bed.join({ [line]: proxy.url })
-    await until('it was noticed', () => worker.warnings().some(line => line.includes('"dispatcher"')))
-    await proxy.mend()
-    expect(await bed.converged(await bed.order(5))).toBeLessThan(recoveryMs)
-    await worker.shutDown()
-    await bed.shutDown()
-    await proxy.close()
-  })
-})
+describe.skipIf(queueMissing)(
+  'A worker that begins while its queue cannot be reached',
+  { timeout: 60_000 },
+  () => {
+    it('works once it can', async () => {
+      const bed = await startNetworkBed()
+      const proxy = await proxyTo(bed.app.env[line] ?? '')
+      proxy.cut()
+      const worker = await bed.join({ [line]: proxy.url })
+      await until('it was noticed', () => worker.warnings().some(line => line.includes('"dispatcher"')))
+      await proxy.mend()
+      expect(await bed.converged(await bed.order(5))).toBeLessThan(recoveryMs)
+      await worker.shutDown()
+      await bed.shutDown()
+      await proxy.close()
+    })
+  },
+)

@@ -13,7 +13,7 @@ import { until } from '../../helpers/until.ts'
 const connections = 5
 
 // Where the queue rides in PostgreSQL, its connections have the same faults.
-describe.skipIf(queueMissing)('The line between a worker and PostgreSQL', () => {
+describe.skipIf(queueMissing)('The line between a worker and PostgreSQL', { timeout: 60_000 }, () => {
   let bed: NetworkBed
   let proxy: Awaited<ReturnType<typeof proxyTo>>
   let worker: Joined

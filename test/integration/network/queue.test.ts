@@ -11,60 +11,64 @@ import { proxyTo } from '../../helpers/proxy.ts'
 import { untilAborted } from '../../helpers/scripted-ipam.ts'
 import { until } from '../../helpers/until.ts'
 
-describe.skipIf(queueMissing || backend !== 'redis')('The line between a worker and Redis', () => {
-  let bed: NetworkBed
-  let proxy: Awaited<ReturnType<typeof proxyTo>>
-  let worker: Joined
+describe.skipIf(queueMissing || backend !== 'redis')(
+  'The line between a worker and Redis',
+  { timeout: 60_000 },
+  () => {
+    let bed: NetworkBed
+    let proxy: Awaited<ReturnType<typeof proxyTo>>
+    let worker: Joined
 
-  beforeAll(async () => {
-    bed = await startNetworkBed()
-  })
-  beforeEach(async () => {
-    proxy = await proxyTo(bed.app.env['REDIS_URL'] ?? '')
-    worker = await bed.join({ REDIS_URL: proxy.url })
-  })
-  afterEach(async () => {
-    await proxy.mend()
-    await worker.shutDown()
-    await until('no connection is left', () => proxy.connections === 0)
-    await proxy.close()
-  })
-  afterAll(() => bed.shutDown())
+    beforeAll(async () => {
+      bed = await startNetworkBed()
+    })
+    beforeEach(async () => {
+      proxy = await proxyTo(bed.app.env['REDIS_URL'] ?? '')
+      worker = await bed.join({ REDIS_URL: proxy.url })
+    })
+    afterEach(async () => {
+      await proxy.mend()
+      await worker.shutDown()
+      await until('no connection is left', () => proxy.connections === 0)
+      await proxy.close()
+    })
+    afterAll(() => bed.shutDown())
 
-  it.each([
-    ['is cut', () => proxy.cut()],
-    ['loses what the worker says', () => proxy.swallow('requests')],
-    ['loses what Redis says', () => proxy.swallow('answers')],
-    ['is frozen', () => proxy.freeze()],
-  ])('that %s costs time only, and no event', async (_, begin) => {
-    const before = await bed.inTheMiddleOf(30)
-    const open = proxy.connections
-    begin()
-    const meanwhile = await bed.order(5, worker)
-    await until('the worker has noticed', () => worker.warnings().length > 0, silenceMs * 8)
-    await proxy.mend()
-    expect(await bed.converged([...before, ...meanwhile])).toBeLessThan(recoveryMs)
-    expect(worker.mostOfOneWarning()).toBe(1)
-    expect(proxy.connections).toBeLessThanOrEqual(open)
-  })
+    it.each([
+      ['is cut', () => proxy.cut()],
+      ['loses what the worker says', () => proxy.swallow('requests')],
+      ['loses what Redis says', () => proxy.swallow('answers')],
+      ['is frozen', () => proxy.freeze()],
+    ])('that %s costs time only, and no event', async (_, begin) => {
+      const before = await bed.inTheMiddleOf(30)
+      const open = proxy.connections
+      begin()
+      const meanwhile = await bed.order(5, worker)
+      await until('the worker has noticed', () => worker.warnings().length > 0, silenceMs * 8)
+      await proxy.mend()
+      expect(await bed.converged([...before, ...meanwhile])).toBeLessThan(recoveryMs)
+      expect(worker.mostOfOneWarning()).toBe(1)
+      expect(proxy.connections).toBeLessThanOrEqual(open)
+    })
 
-  it('that is slow, and brings answers in pieces, costs time only', async () => {
-    proxy.slow({ latencyMs: 20, sliceBytes: 100 })
-    expect(await bed.converged(await bed.order(30))).toBeLessThan(recoveryMs)
-  })
+    it('that is slow, and brings answers in pieces, costs time only', async () => {
+      proxy.slow({ latencyMs: 20, sliceBytes: 100 })
+      expect(await bed.converged(await bed.order(30))).toBeLessThan(recoveryMs)
+    })
 
-  it.each([
-    ['the wait for a job', 'bzpopmin'],
-    ['the announcement of an operation', 'allocate-'],
-    ['the end of a job', ':completed'],
-  ])('that is reset in the answer to %s loses and repeats nothing', async (_, to) => {
-    const sprung = proxy.resetAnswer({ to, after: 1 })
-    const operations = await bed.order(5, worker)
-    await sprung
-    await bed.converged(operations)
-    expect(bed.ipam.records.size).toBe(await bed.app.db.assignment.count())
-  })
-})
+    it.each([
+      ['the wait for a job', 'bzpopmin'],
+      ['the announcement of an operation', 'allocate-'],
+      ['the end of a job', ':completed'],
+    ])('that is reset in the answer to %s loses and repeats nothing', async (_, to) => {
+      const sprung = proxy.resetAnswer({ to, after: 1 })
+      const operations = await bed.order(5, worker)
+      await sprung
+      await bed.converged(operations)
+      expect(bed.ipam.records.size).toBe(await bed.app.db.assignment.count())
+    })
+  },
+)
 
 describe.skipIf(queueMissing || backend !== 'redis')(
   'A worker that is cut off from PostgreSQL and Redis',
