@@ -9,20 +9,23 @@ const depth = Number(process.env['IPBRIDGE_TEST_DEPTH'] ?? 20_000)
 /** How many rows statements may read that look for a few, all together: a small part of what there is. */
 const most = depth / 4
 
-describe.skipIf(queueMissing || backend !== 'redis')(`While ${depth} operations wait`, () => {
-  let app: TestApp
+describe.skipIf(queueMissing || backend !== 'redis')(
+  `While ${depth} operations wait`,
+  { timeout: 60_000 },
+  () => {
+    let app: TestApp
 
-  beforeAll(async () => {
-    app = await startTestApp({ work: false })
-    await furnish(app, '10.0.0.0/8')
-    for (const state of ['queued', 'done']) await fill(state)
-  }, 600_000)
-  afterAll(() => app.shutDown())
+    beforeAll(async () => {
+      app = await startTestApp({ work: false })
+      await furnish(app, '10.0.0.0/8')
+      for (const state of ['queued', 'done']) await fill(state)
+    }, 600_000)
+    afterAll(() => app.shutDown())
 
-  /** Services with one event, one address and one operation each. The planner's statistics are left as they are. */
-  async function fill(state: string): Promise<void> {
-    const isDone = state === 'done'
-    await app.db.$executeRaw`
+    /** Services with one event, one address and one operation each. The planner's statistics are left as they are. */
+    async function fill(state: string): Promise<void> {
+      const isDone = state === 'done'
+      await app.db.$executeRaw`
       with n as materialized (
         select n, ${state} || '-' || n as service, gen_random_uuid() as event, gen_random_uuid() as assignment
         from generate_series(1, ${depth}::int) n),
@@ -43,68 +46,69 @@ describe.skipIf(queueMissing || backend !== 'redis')(`While ${depth} operations 
       select gen_random_uuid(), 'allocate', ${state}, service, assignment, event, 'event:/deep/' || service,
         case when ${isDone}::boolean then null else now() end, case when ${isDone}::boolean then now() end
       from n`
-  }
-
-  /** Rows that were read by going through whole tables, by table. */
-  async function readInFull(): Promise<Map<string, number>> {
-    const rows = await app.db.$queryRaw<{ name: string; rows: bigint }[]>`
-      select relname as name, seq_tup_read as rows from pg_stat_user_tables where schemaname = 'public'`
-    return new Map(rows.map(row => [row.name, Number(row.rows)]))
-  }
-
-  /** What another process reads in full while it does something; it counts when its connections have ended. */
-  async function readBy(work: (other: Awaited<ReturnType<typeof joinTestApp>>) => Promise<unknown>) {
-    const other = await joinTestApp(app, { work: false })
-    const before = await readInFull()
-    try {
-      await work(other)
-    } finally {
-      await other.shutDown()
     }
-    const after = await readInFull()
-    return [...after]
-      .map(([table, rows]) => [table, rows - (before.get(table) ?? 0)] as const)
-      .filter(([, rows]) => rows > most)
-  }
 
-  const open = async (count: number) =>
-    (await app.db.operation.findMany({ where: { state: 'queued' }, take: count, select: { id: true } })).map(
-      ({ id }) => id,
-    )
+    /** Rows that were read by going through whole tables, by table. */
+    async function readInFull(): Promise<Map<string, number>> {
+      const rows = await app.db.$queryRaw<{ name: string; rows: bigint }[]>`
+      select relname as name, seq_tup_read as rows from pg_stat_user_tables where schemaname = 'public'`
+      return new Map(rows.map(row => [row.name, Number(row.rows)]))
+    }
 
-  it.each<[string, (other: Awaited<ReturnType<typeof joinTestApp>>) => Promise<unknown>]>([
-    [
-      'taking in an event of a new service',
-      other => other.intake.accept([events.created({ id: 'new' })], 'http'),
-    ],
-    [
-      'taking in an event of a service that is there',
-      other => other.intake.accept([events.deleted('done-7')], 'http'),
-    ],
-    [
-      'taking in a PTR for an address',
-      other => other.intake.accept([events.ptrChanged('172.16.0.9', 'x.example.net')], 'http'),
-    ],
-    ['announcing what is due', other => other.operations.due(1_000)],
-    ['taking back what dead workers held', other => other.operations.recover()],
-    ['counting what waits, up to a bound', other => other.operations.waiting(100)],
-    [
-      'working on operations',
-      async other => {
-        for (const id of await open(20)) await other.runner.run(id)
-      },
-    ],
-    ['telling subscribers', other => other.deliverer.round()],
-    ['showing an operation', async other => other.desk.operations.show((await open(1))[0] ?? '')],
-    ['listing operations', other => other.desk.operations.list({ state: 'queued', limit: 50 })],
-    ['showing a service', other => other.desk.services.show(admin, 'queued-7')],
-  ])('%s goes through no table', async (_, work) => {
-    expect(await readBy(work)).toEqual([])
-  })
+    /** What another process reads in full while it does something; it counts when its connections have ended. */
+    async function readBy(work: (other: Awaited<ReturnType<typeof joinTestApp>>) => Promise<unknown>) {
+      const other = await joinTestApp(app, { work: false })
+      const before = await readInFull()
+      try {
+        await work(other)
+      } finally {
+        await other.shutDown()
+      }
+      const after = await readInFull()
+      return [...after]
+        .map(([table, rows]) => [table, rows - (before.get(table) ?? 0)] as const)
+        .filter(([, rows]) => rows > most)
+    }
 
-  it('a statement that goes through a table is noticed', async () => {
-    expect(await readBy(other => other.db.operation.count({ where: { cause: 'nothing' } }))).toEqual([
-      ['operation', expect.any(Number)],
-    ])
-  })
-})
+    const open = async (count: number) =>
+      (
+        await app.db.operation.findMany({ where: { state: 'queued' }, take: count, select: { id: true } })
+      ).map(({ id }) => id)
+
+    it.each<[string, (other: Awaited<ReturnType<typeof joinTestApp>>) => Promise<unknown>]>([
+      [
+        'taking in an event of a new service',
+        other => other.intake.accept([events.created({ id: 'new' })], 'http'),
+      ],
+      [
+        'taking in an event of a service that is there',
+        other => other.intake.accept([events.deleted('done-7')], 'http'),
+      ],
+      [
+        'taking in a PTR for an address',
+        other => other.intake.accept([events.ptrChanged('172.16.0.9', 'x.example.net')], 'http'),
+      ],
+      ['announcing what is due', other => other.operations.due(1_000)],
+      ['taking back what dead workers held', other => other.operations.recover()],
+      ['counting what waits, up to a bound', other => other.operations.waiting(100)],
+      [
+        'working on operations',
+        async other => {
+          for (const id of await open(20)) await other.runner.run(id)
+        },
+      ],
+      ['telling subscribers', other => other.deliverer.round()],
+      ['showing an operation', async other => other.desk.operations.show((await open(1))[0] ?? '')],
+      ['listing operations', other => other.desk.operations.list({ state: 'queued', limit: 50 })],
+      ['showing a service', other => other.desk.services.show(admin, 'queued-7')],
+    ])('%s goes through no table', async (_, work) => {
+      expect(await readBy(work)).toEqual([])
+    })
+
+    it('a statement that goes through a table is noticed', async () => {
+      expect(await readBy(other => other.db.operation.count({ where: { cause: 'nothing' } }))).toEqual([
+        ['operation', expect.any(Number)],
+      ])
+    })
+  },
+)

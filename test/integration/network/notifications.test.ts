@@ -5,6 +5,7 @@ import { proxyTo } from '../../helpers/proxy.ts'
 
 describe.skipIf(backend !== 'postgres')(
   'The connections on which workers listen for jobs in PostgreSQL',
+  { timeout: 60_000 },
   () => {
     let bed: NetworkBed
     let proxy: Awaited<ReturnType<typeof proxyTo>>

@@ -72,6 +72,7 @@ describe.skipIf(queueMissing || backend !== 'redis')(
 
 describe.skipIf(queueMissing || backend !== 'redis')(
   'A worker that is cut off from PostgreSQL and Redis',
+  { timeout: 60_000 },
   () => {
     let bed: NetworkBed
     beforeAll(async () => {

@@ -8,6 +8,7 @@ import { until } from '../../helpers/until.ts'
 
 describe.skipIf(queueMissing || backend !== 'redis')(
   'The line between a worker and who is told by webhook',
+  { timeout: 60_000 },
   () => {
     let app: TestApp
     let far: Receiver
