@@ -1,5 +1,6 @@
 import { type Delivered, deliveryPause } from '../domain/delivery.ts'
 import type { Db } from './client.ts'
+import { inPortions } from './portions.ts'
 import { placeOf } from './registry.ts'
 import type { Vault } from './vault.ts'
 
@@ -152,9 +153,12 @@ export function createDeliveries(db: Db, vault: Vault) {
     },
 
     /** Forgets deliveries that ended long ago. */
-    async prune(days: number): Promise<number> {
-      return db.$executeRaw`
-        delete from delivery where ended_at < now() - ${days}::float8 * interval '1 day'`
+    prune(days: number): Promise<number> {
+      return inPortions(
+        most => db.$executeRaw`
+          delete from delivery where id in (
+            select id from delivery where ended_at < now() - ${days}::float8 * interval '1 day' limit ${most}::int)`,
+      )
     },
   }
 }

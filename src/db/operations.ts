@@ -3,6 +3,7 @@ import { graceMs } from '../domain/backoff.ts'
 import { createClaim } from './claims.ts'
 import type { Db } from './client.ts'
 import { type Announcement, createSettle } from './endings.ts'
+import { inPortions } from './portions.ts'
 
 export type { Claimed, ClaimedAssignment, ClaimedService } from './claims.ts'
 export type { Announcement, Settled, StepEntry } from './endings.ts'
@@ -73,10 +74,15 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
     },
 
     /** Has the queue hear at once of all that waits in it, because it was lost. What waits for its next try goes on waiting. */
-    async announceAgain(): Promise<number> {
-      return db.$executeRaw`
-        update operation set announce_at = now(), announcements = 0
-        where state = 'queued' and (error_code is null or announcements > 0)`
+    announceAgain(): Promise<number> {
+      return inPortions(
+        most => db.$executeRaw`
+          update operation set announce_at = now(), announcements = 0
+          where id in (
+            select id from operation
+            where state = 'queued' and announce_at > now() and (error_code is null or announcements > 0)
+            order by announce_at limit ${most}::int)`,
+      )
     },
 
     /** Wakes as many allocations as there are addresses now: those that have waited longest and may use the pool. */

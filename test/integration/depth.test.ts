@@ -105,6 +105,14 @@ describe.skipIf(queueMissing || backend !== 'redis')(
       expect(await readBy(work)).toEqual([])
     })
 
+    it('all that waits is announced again when the queue was lost, in portions', async () => {
+      await app.db
+        .$executeRaw`update operation set announce_at = now() + interval '1 hour' where state = 'queued'`
+      const waiting = await app.db.operation.count({ where: { state: 'queued' } })
+      expect(await app.operations.announceAgain()).toBe(waiting)
+      expect(await app.operations.announceAgain()).toBe(0)
+    })
+
     it('a statement that goes through a table is noticed', async () => {
       expect(await readBy(other => other.db.operation.count({ where: { cause: 'nothing' } }))).toEqual([
         ['operation', expect.any(Number)],
