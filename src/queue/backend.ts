@@ -146,6 +146,8 @@ function onPostgres(databaseUrl: string, log: Log, silenceMs: number): QueueBack
       max: allQueues.length + 12,
       options: `-c search_path=${schema}`,
       application_name: 'ipbridge queue',
+      // Many jobs share them, and may have to wait for their turn.
+      connectionTimeoutMillis: silenceMs,
     },
     silenceMs,
   )
