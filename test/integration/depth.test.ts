@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { admin, furnish } from '../helpers/api.ts'
 import { backend, joinTestApp, queueMissing, startTestApp, type TestApp } from '../helpers/app.ts'
 import { events } from '../helpers/events.ts'
+import { until } from '../helpers/until.ts'
 
 /** So many services wait for their addresses, and as many have them. IPBRIDGE_TEST_DEPTH=500000 is an hour's overload. */
 const depth = Number(process.env['IPBRIDGE_TEST_DEPTH'] ?? 20_000)
@@ -55,15 +56,23 @@ describe.skipIf(queueMissing || backend !== 'redis')(
       return new Map(rows.map(row => [row.name, Number(row.rows)]))
     }
 
+    async function connections(): Promise<bigint> {
+      const [row] = await app.db.$queryRaw<{ count: bigint }[]>`
+        select count(*) from pg_stat_activity where datname = current_database()`
+      return row?.count ?? 0n
+    }
+
     /** What another process reads in full while it does something; it counts when its connections have ended. */
     async function readBy(work: (other: Awaited<ReturnType<typeof joinTestApp>>) => Promise<unknown>) {
-      const other = await joinTestApp(app, { work: false })
       const before = await readInFull()
+      const connected = await connections()
+      const other = await joinTestApp(app, { work: false })
       try {
         await work(other)
       } finally {
         await other.shutDown()
       }
+      await until('its connections have ended', async () => (await connections()) <= connected)
       const after = await readInFull()
       return [...after]
         .map(([table, rows]) => [table, rows - (before.get(table) ?? 0)] as const)
