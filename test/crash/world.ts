@@ -135,10 +135,11 @@ export async function createWorld(ipam: IpamSubject, panel: PanelSubject) {
 
   /** The outbox holds back while other transactions run, of whatever database. */
   async function deliver({ deliverer }: Worker): Promise<void> {
-    await until('billing was told everything', async () => {
+    const isTold = async () => {
       await deliverer.round()
       return (await ledger.query(untold)).rowCount === 0
-    })
+    }
+    await until('billing was told everything', isTold, 120_000)
   }
 
   const world = {
