@@ -17,7 +17,7 @@ export async function mountSmallDisk(folder: string, megabytes: number) {
     await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0755`, 'ipbridge-chaos', folder])
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string }
-    return { missing: (stderr || message).trim() }
+    return { missing: (stderr || message).trim().split('\n')[0] ?? '' }
   }
   const ballast = join(folder, 'ballast')
 
