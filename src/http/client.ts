@@ -79,7 +79,7 @@ export function createHttpClient(target: HttpTarget, options: HttpOptions = {}) 
         call.cancel()
       })
       const { statusCode, statusMessage = '', headers, body } = await call
-      const answer = { status: statusCode, reason: statusMessage, headers, text: body }
+      const answer = { status: statusCode, reason: statusMessage, headers, text: textOf(body) }
       if (accepts(statusCode)) return answer
       throw statusFailure(target, answer, changes, Date.now())
     } catch (error) {
@@ -127,6 +127,11 @@ function bodyOf({ method, headers, form, json }: HttpRequest): OptionsOfTextResp
     ...(form === undefined ? {} : { form }),
     ...(json === undefined ? {} : { json }),
   }
+}
+
+/** Text also of what came compressed, although nobody asked for that: then the library gives its bytes as they are. */
+function textOf(body: string | Uint8Array): string {
+  return typeof body === 'string' ? body : Buffer.from(body).toString()
 }
 
 function isSuccess(status: number): boolean {

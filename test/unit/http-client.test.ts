@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { createServer as createHttp, type RequestListener } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer as createPlain, type Server } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../src/db/embedded/free-port.ts'
 import { asIpbridgeError, type IpbridgeError } from '../../src/errors.ts'
@@ -74,6 +75,15 @@ describe('a request that is answered', () => {
   ] as const)('with status %i is a failure of its own (%s)', async (status, code, retry) => {
     const client = await plain((_, response) => response.writeHead(status).end())
     expect(await failureOf(client.send(looking, signal))).toMatchObject({ code, retry, outcome: 'none' })
+  })
+
+  it('that is compressed, which nobody asked for, is text that says nothing', async () => {
+    const client = await plain((_, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"doc":{}}')),
+    )
+    const { text } = await client.send(looking, signal)
+    expect(text).toBeTypeOf('string')
+    expect(text).not.toContain('doc')
   })
 
   it('with a problem of a proxy leaves open whether a change was made', async () => {
