@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { backend, queueMissing } from '../helpers/app.ts'
-import { explore, nothingTried } from './explore.ts'
+import { explore, full, nothingTried } from './explore.ts'
 import type { IpamSubject } from './ipams.ts'
 import type { PanelSubject } from './panels.ts'
 import type { Story } from './stories.ts'
@@ -30,7 +30,7 @@ export function crashSweep(ipam: IpamSubject, panel: PanelSubject, stories: read
       it(
         `dying anywhere, and any number of times, when ${story.name} leaves nothing wrong`,
         () => explore(world, story, tried),
-        300_000,
+        full ? 3_600_000 : 300_000,
       )
     }
   })
