@@ -51,7 +51,11 @@ export function toBigInt(address: Address): bigint {
 }
 
 export function fromBigInt(value: bigint, family: Family): Address {
-  return family === 6 ? Address6.fromBigInt(value).correctForm() : Address4.fromBigInt(value).correctForm()
+  if (family === 6) return Address6.fromBigInt(value).correctForm()
+  if (value < 0n || value > 0xffff_ffffn)
+    throw new AddressError(`${value} is not the number of an IPv4 address`)
+  const number = Number(value)
+  return `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
 }
 
 /** Orders as PostgreSQL orders `inet`: IPv4 before IPv6, then by value. */

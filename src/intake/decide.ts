@@ -59,15 +59,17 @@ export function decide(
   const stored: StoredEvent[] = []
   const causes = new Map<string, string>()
   const homeless: ServiceState[] = []
+  const hashes = new Map(submissions.flatMap(({ events }) => events.map(event => [event, bodyHash(event)])))
+  const hashOf = (event: BillingEvent) => hashes.get(event) as string
 
   const results = submissions.map(({ events, via }) => {
-    const refusal = refuse(events, inbox, servers)
+    const refusal = refuse(events, hashOf, inbox, servers)
     if (refusal) return refusal
     return events.map((event): Receipt => {
       const key = keyOf(event.source, event.id)
-      const receipt = { source: event.source, id: event.id }
+      const { source, id } = event
       const earlier = inbox.get(key)
-      if (earlier) return { ...receipt, status: 'duplicate', operations: earlier.operations }
+      if (earlier) return { source, id, status: 'duplicate', operations: earlier.operations }
 
       const eventId = newId()
       const serviceId = serviceOf(event, owners)
@@ -76,10 +78,10 @@ export function decide(
       if (serviceId === undefined) homeless.push(planned.state)
       else now.set(serviceId, planned.state)
       const operations = planned.state.operations.filter(o => o.eventId === eventId).map(o => o.id)
-      inbox.set(key, { hash: bodyHash(event), operations })
-      stored.push(toStored(event, eventId, planned.status, via))
+      inbox.set(key, { hash: hashOf(event), operations })
+      stored.push(toStored(event, eventId, hashOf(event), planned.status, via))
       causes.set(eventId, `event:${event.source}/${event.id}`)
-      return { ...receipt, status: planned.status, operations }
+      return { source, id, status: planned.status, operations }
     })
   })
 
@@ -112,6 +114,7 @@ export function serversOf(
 /** Why a submission is refused as a whole, if it is. */
 function refuse(
   events: BillingEvent[],
+  hashOf: (event: BillingEvent) => string,
   inbox: ReadonlyMap<string, { hash: string }>,
   servers: ReadonlyMap<string, ServerGrounds>,
 ): IpbridgeError | undefined {
@@ -119,7 +122,7 @@ function refuse(
   const hashes = new Map<string, string>()
   for (const [index, event] of events.entries()) {
     const key = keyOf(event.source, event.id)
-    const hash = bodyHash(event)
+    const hash = hashOf(event)
     const earlier = inbox.get(key)?.hash ?? hashes.get(key)
     if (earlier !== undefined && earlier !== hash) return conflicting(event)
     if (earlier === undefined) faults.push(...at(unknownServer(event, servers), index, events.length))
@@ -192,7 +195,13 @@ function bodyHash(event: BillingEvent): string {
     .digest('base64url')
 }
 
-function toStored(event: BillingEvent, id: string, status: StoredEvent['status'], via: Door): StoredEvent {
+function toStored(
+  event: BillingEvent,
+  id: string,
+  hash: string,
+  status: StoredEvent['status'],
+  via: Door,
+): StoredEvent {
   return {
     id,
     source: event.source,
@@ -202,7 +211,7 @@ function toStored(event: BillingEvent, id: string, status: StoredEvent['status']
     time: event.time,
     sequence: event.sequence ?? null,
     data: event.data,
-    body_hash: bodyHash(event),
+    body_hash: hash,
     via,
   }
 }

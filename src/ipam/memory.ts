@@ -66,14 +66,14 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
     },
     async request(want, signal) {
       signal.throwIfAborted()
-      const record = { ...find(want), marker: want.marker, owner: want.owner }
+      const record = { marker: want.marker, owner: want.owner, ...find(want) }
       records.set(record.address, record)
       return record
     },
     async setPtr(held, ptr, signal) {
       signal.throwIfAborted()
       const { ptr: _, ...record } = ours(held)
-      records.set(held.address, ptr === undefined ? record : { ...record, ptr })
+      records.set(held.address, ptr === undefined ? record : { ptr, ...record })
     },
     async release(held, signal) {
       signal.throwIfAborted()

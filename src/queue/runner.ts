@@ -163,7 +163,6 @@ export function createRunner(options: RunnerOptions): Runner {
     onProgress?: OnProgress,
   ): Run {
     return {
-      ...claimed,
       signal,
       begun: clock.now(),
       progress: (done, total) => onProgress?.({ done, total }),
@@ -189,6 +188,8 @@ export function createRunner(options: RunnerOptions): Runner {
           throw error
         }
       },
+      // Last, since V8 is slow to add to what was spread.
+      ...claimed,
     }
   }
 

@@ -35,7 +35,7 @@ export const events = {
     const { addresses, ...common } = more
     const defaults = { kind: 'vps', client: 'client-1', domain: `${service.id}.example.net`, server: 'node1' }
     const data = { service: { ...defaults, ...service }, ...(addresses ? { addresses } : {}) }
-    return { ...envelope(common), type: 'service.created' as const, data }
+    return { type: 'service.created' as const, data, ...envelope(common) }
   },
 
   ordered(
@@ -46,26 +46,26 @@ export const events = {
     const { id, at, sequence, source, ...data } = more
     const type = 'ip.ordered' as const
     return {
-      ...envelope({ id, at, sequence, source } as Common),
       type,
-      data: { family: 'ipv4' as const, ...data, service, order },
+      data: { service, order, family: 'ipv4' as const, ...data },
+      ...envelope({ id, at, sequence, source } as Common),
     }
   },
 
   cancelled(service: string, what: { order: string } | { address: string }, common: Common = {}) {
-    return { ...envelope(common), type: 'ip.cancelled' as const, data: { service, ...what } }
+    return { type: 'ip.cancelled' as const, data: { service, ...what }, ...envelope(common) }
   },
 
   deleted(service: string, common: Common = {}) {
-    return { ...envelope(common), type: 'service.deleted' as const, data: { service } }
+    return { type: 'service.deleted' as const, data: { service }, ...envelope(common) }
   },
 
   ptrChanged(address: string, ptr: string | null, more: Common & { service?: string } = {}) {
     const { service, ...common } = more
     return {
-      ...envelope(common),
       type: 'ptr.changed' as const,
       data: { address, ptr, ...(service ? { service } : {}) },
+      ...envelope(common),
     }
   },
 }

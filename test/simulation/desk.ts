@@ -23,6 +23,7 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
       announceAt: now() + 5_000,
       announcements: 0,
     })
+    tables.reopen(row)
     queue.forget(`${row.kind}-${row.id}`)
     void queue.announce([row])
   }

@@ -47,8 +47,12 @@ export function inboxTable(tables: Tables, now: () => number) {
       const planned = decided.flatMap(({ after }) => after.operations)
       for (const event of stored) {
         const led = planned.filter(o => o.eventId === event.id).map(o => o.id)
-        const known = { eventId: event.event_id, bodyHash: event.body_hash, operations: led }
-        events.set(`${event.source}\n${event.event_id}`, { ...event, ...known })
+        events.set(`${event.source}\n${event.event_id}`, {
+          eventId: event.event_id,
+          bodyHash: event.body_hash,
+          operations: led,
+          ...event,
+        })
       }
     },
   }
@@ -79,8 +83,17 @@ export function inboxTable(tables: Tables, now: () => number) {
       const isSame = other.service === service && other.slot === a.slot && other.family === a.family
       if (isSame && isEntitled(other.state)) throw new UniqueViolation('assignment_one_per_slot')
     }
-    const bare = { address: undefined, space: undefined, connection: undefined, ptr: null, conflicts: 0 }
-    assignments.set(a.id, { ...a, ...bare, service, assignedAt: undefined, releasedAt: undefined })
+    assignments.set(a.id, {
+      service,
+      space: undefined,
+      connection: undefined,
+      ptr: null,
+      conflicts: 0,
+      assignedAt: undefined,
+      releasedAt: undefined,
+      ...a,
+      address: undefined,
+    })
   }
 
   /** Only what the planner decided: state and address belong to the workers. */
@@ -143,6 +156,6 @@ function toAssignment(row: AssignmentRow): Assignment {
 
 function toOpenOperation(row: OperationRow): OpenOperation {
   const { id, kind, state, assignment, event, payload, stamp } = row
-  const about = assignment === undefined ? {} : { assignmentId: assignment }
-  return { id, kind, state, ...about, eventId: event ?? '', payload, stamp: stamp ?? { t: 0, s: '' } }
+  const open = { id, kind, state, eventId: event ?? '', payload, stamp: stamp ?? { t: 0, s: '' } }
+  return assignment === undefined ? open : { assignmentId: assignment, ...open }
 }

@@ -92,7 +92,7 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
 
     recover(): number {
       let lost = 0
-      for (const operation of operations.values()) {
+      for (const operation of tables.openOperations()) {
         if (operation.state !== 'running' || (operation.leaseUntil ?? 0) >= now()) continue
         Object.assign(operation, {
           state: 'queued',
@@ -106,7 +106,8 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
     },
 
     due(limit: number) {
-      const due = [...operations.values()]
+      const due = tables
+        .openOperations()
         .filter(o => isAsleep(o) && o.announceAt !== undefined && o.announceAt <= now())
         .sort((a, b) => (a.announceAt ?? 0) - (b.announceAt ?? 0))
         .slice(0, limit)
@@ -119,7 +120,7 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
     },
 
     announceAgain(): void {
-      for (const o of operations.values()) {
+      for (const o of tables.openOperations()) {
         if (o.state === 'queued' && (o.error === undefined || o.announcements > 0))
           Object.assign(o, { announceAt: now(), announcements: 0 })
       }
@@ -128,7 +129,7 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
     /** When the dispatcher has something to do; undefined where nothing is left that happens by itself. */
     nextDue(): number | undefined {
       let next: number | undefined
-      for (const o of operations.values()) {
+      for (const o of tables.openOperations()) {
         const at = o.state === 'running' ? (o.leaseUntil ?? 0) + 1 : isAsleep(o) ? o.announceAt : undefined
         if (at !== undefined && (next === undefined || at < next)) next = at
       }
@@ -181,7 +182,7 @@ function claimed(tables: Tables, operation: OperationRow): Claimed {
     payload,
     stamp,
     createdAt: new Date(operation.createdAt),
-    service: service && ({ ...service, guest, server, serverId: server } as ClaimedService),
+    service: service && ({ serverId: server, ...service, guest, server } as ClaimedService),
     assignment: assignment && claimedAssignment(assignment),
     connectionId: assignment?.connection ?? (server ? connection : undefined),
   }
@@ -203,6 +204,6 @@ function claimedAssignment(row: AssignmentRow): ClaimedAssignment {
     ptrStamp,
     conflicts,
   } = row
-  const said = { requested, pool, ptrWish, ptrStamp, conflicts }
-  return { id, slot, family, state, address, addressSpace: space, licence, held, ...said }
+  const isHeld = { id, slot, family, state, address, addressSpace: space, licence, held }
+  return { requested, pool, ptrWish, ptrStamp, conflicts, ...isHeld }
 }

@@ -16,6 +16,8 @@ export interface Played {
 }
 
 const { first, count, step, ...options } = workerData as Share
+// Nobody reads them here, and they cost a tenth of the time.
+Error.stackTraceLimit = 0
 for (let seed = first; seed < first + count; seed += step) {
   const { violations, figures } = await simulate({ ...options, seed })
   const played: Played = { seed, violations: violations.length, claims: figures.claims }

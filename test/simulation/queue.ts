@@ -20,7 +20,9 @@ export function simulatedQueue(world: World, consumers: () => Consumer[]) {
   function handOut(jobId: string, operation: string): void {
     const mine = jobs
     scheduler.after(random.next() * world.weather.queueMs, () => {
-      if (mine.has(jobId)) void deliver(jobId, operation, mine)
+      const isThere = mine.has(jobId)
+      if (isThere) void deliver(jobId, operation, mine)
+      return isThere
     })
   }
 
@@ -30,10 +32,15 @@ export function simulatedQueue(world: World, consumers: () => Consumer[]) {
       scheduler.after(1_000, () => handOut(jobId, operation))
       return
     }
-    const again = (ms: number) => scheduler.after(ms, () => mine === jobs && handOut(jobId, operation))
+    const again = (ms: number) => scheduler.after(ms, () => bring())
+    /** Handing out takes its time: for now nothing follows from it. */
+    function bring(): false {
+      if (mine === jobs) handOut(jobId, operation)
+      return false
+    }
     // What a dead worker had stalls, and comes again; so does what only seems to have stalled.
     let hasEnded = false
-    scheduler.after(30_000, () => !hasEnded && again(0))
+    scheduler.after(30_000, () => (hasEnded ? false : bring()))
     try {
       const ran = await random.pick(there).run(operation)
       hasEnded = true

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { nextTick } from 'node:process'
 import type { Random } from './random.ts'
 
 /** Whose time it is: a process that can be stopped for a while, or killed. */
@@ -14,8 +14,11 @@ interface Turn {
   /** Decides between turns of the same moment. */
   tie: number
   owner: Owner | undefined
-  work: () => void
+  work: Work
 }
+
+/** What is to be done; false says that there was nothing to do, so that nothing follows from it. */
+type Work = () => unknown
 
 export type Scheduler = ReturnType<typeof createScheduler>
 
@@ -60,8 +63,25 @@ export function createScheduler(random: Random, start: number) {
     return top
   }
 
-  function after(ms: number, work: () => void, owner?: Owner): void {
+  function after(ms: number, work: Work, owner?: Owner): void {
     push({ at: now + ms, tie: random.next(), owner, work })
+  }
+
+  /** Takes turns until one of them does something. @returns whether one did */
+  function next(until: number): boolean {
+    for (let turn = heap[0]; turn !== undefined && turn.at <= until; turn = heap[0]) {
+      pop()
+      const { owner } = turn
+      if (owner?.isDead) continue
+      if (owner && owner.frozenUntil > turn.at) {
+        turn.at = owner.frozenUntil
+        push(turn)
+        continue
+      }
+      now = Math.max(now, turn.at)
+      if (turn.work() !== false) return true
+    }
+    return false
   }
 
   return {
@@ -72,7 +92,7 @@ export function createScheduler(random: Random, start: number) {
     after,
 
     /** The same, before anything else of that moment: a process that goes on runs its overdue timers first. */
-    timer(ms: number, work: () => void, owner: Owner): void {
+    timer(ms: number, work: Work, owner: Owner): void {
       push({ at: now + ms, tie: -1, owner, work })
     },
 
@@ -80,20 +100,19 @@ export function createScheduler(random: Random, start: number) {
     turn: (ms: number, owner?: Owner): Promise<void> => new Promise(resolve => after(ms, resolve, owner)),
 
     /** Lets time pass until nothing is to be done any more, or until a moment. */
-    async run(until = Number.POSITIVE_INFINITY): Promise<void> {
-      while (heap[0] !== undefined && heap[0].at <= until) {
-        const turn = pop() as Turn
-        const { owner } = turn
-        if (owner?.isDead) continue
-        if (owner && owner.frozenUntil > turn.at) {
-          push({ ...turn, at: owner.frozenUntil })
-          continue
+    run: (until = Number.POSITIVE_INFINITY): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const goOn = () => nextTick(step)
+        function step(): void {
+          try {
+            if (!next(until)) return resolve()
+            // After all that follows from it, down to where everybody waits for a turn again: ticks come after microtasks.
+            queueMicrotask(goOn)
+          } catch (error) {
+            reject(error)
+          }
         }
-        now = Math.max(now, turn.at)
-        turn.work()
-        // All that follows from it, down to where everybody waits for a turn again.
-        await setImmediate()
-      }
-    },
+        step()
+      }),
   }
 }

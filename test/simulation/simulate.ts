@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { checkInvariants, type Violation } from '../../src/domain/invariants.ts'
 import { createLog } from '../../src/log.ts'
 import { createDispatcher } from '../../src/queue/dispatcher.ts'
@@ -146,6 +147,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
       const isDue = (operations.nextDue() ?? Number.POSITIVE_INFINITY) <= now()
       if (isDue) void dispatcher.round().then(dispatch)
       else dispatch()
+      return isDue
     })
   }
 
@@ -154,6 +156,8 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
     return checkInvariants(snapshotOf(tables, ipam.books.records.values(), guests), { quiet })
   }
 
+  // Between two histories others have their turn.
+  await setImmediate()
   dispatch()
   const span = (script.at(-1)?.at ?? 0) + 1
   for (const happening of script) scheduler.after(happening.at, () => happen(happening))

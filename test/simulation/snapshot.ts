@@ -17,7 +17,7 @@ export function snapshotOf(
     events: [...tables.events.values()].map(
       ({ id, event_id, source, type, time, sequence, data, status }) => {
         const event = { id: event_id, source, type, time, ...(sequence === null ? {} : { sequence }), data }
-        return { ...(event as unknown as BillingEvent), key: id, status }
+        return { key: id, status, ...(event as unknown as BillingEvent) }
       },
     ),
     services: [...tables.services.values()].map(({ id, state, domain, created }) => ({
@@ -27,14 +27,14 @@ export function snapshotOf(
       created: created ?? null,
     })),
     assignments: [...tables.assignments.values()].map(row => ({
+      quarantine: null,
+      marker: markerOf(row),
       ...row,
       address: row.address ?? null,
       requested: row.requested ?? null,
       space: row.space ?? null,
-      marker: markerOf(row),
       assignedAt: row.assignedAt === undefined ? null : new Date(row.assignedAt),
       releasedAt: row.releasedAt === undefined ? null : new Date(row.releasedAt),
-      quarantine: null,
     })),
     operations: [...tables.operations.values()].map(
       ({ id, kind, state, service, assignment, event, cause }) => ({

@@ -2,7 +2,7 @@ import type { KnownEvent, StoredEvent } from '../../src/db/inbox.ts'
 import type { StepEntry } from '../../src/db/operations.ts'
 import type { Aspect, Assignment, OperationPayload, Service } from '../../src/domain/service-state.ts'
 import type { Stamp } from '../../src/domain/stamp.ts'
-import type { OperationKind, OperationState } from '../../src/domain/states.ts'
+import { isTerminal, type OperationKind, type OperationState } from '../../src/domain/states.ts'
 
 export type AssignmentRow = Omit<Assignment, 'address'> & {
   service: string
@@ -49,6 +49,8 @@ export type Tables = ReturnType<typeof createTables>
 export function createTables() {
   const operations = new Map<string, OperationRow>()
   const operationsOf = new Map<string, OperationRow[]>()
+  /** What has not ended, and what ended since somebody looked. */
+  let open: OperationRow[] = []
   let seq = 0
   let ids = 0
 
@@ -76,7 +78,6 @@ export function createTables() {
       >,
     ) {
       const operation: OperationRow = {
-        ...row,
         seq: ++seq,
         epoch: 0,
         attempts: 0,
@@ -84,10 +85,23 @@ export function createTables() {
         announcements: 0,
         error: undefined,
         steps: [],
+        ...row,
       }
       operations.set(operation.id, operation)
+      open.push(operation)
       if (row.service !== undefined) enter(row.service, operation)
       return operation
+    },
+
+    /** All operations that have not ended. */
+    openOperations(): readonly OperationRow[] {
+      if (open.some(({ state }) => isTerminal(state))) open = open.filter(({ state }) => !isTerminal(state))
+      return open
+    },
+
+    /** What has ended is to be done after all. */
+    reopen(operation: OperationRow): void {
+      if (!open.includes(operation)) open.push(operation)
     },
 
     /** All operations of a service, as they were entered. */

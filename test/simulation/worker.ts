@@ -10,7 +10,7 @@ import { ptr } from '../../workers/ptr.ts'
 import { release } from '../../workers/release.ts'
 import type { SimulatedIpam } from './ipam.ts'
 import { leaseSeconds, type OperationTable } from './operations.ts'
-import type { World } from './outside.ts'
+import { back, type World } from './outside.ts'
 import type { SimulatedPanel } from './panel.ts'
 import type { Consumer, SimulatedQueue } from './queue.ts'
 import type { AtOnce } from './reservations.ts'
@@ -55,7 +55,7 @@ export function createWorker(world: World, parts: Parts, name: string): Simulate
     const result = work()
     const isLost = random.chance(world.weather.ledgerLost)
     world.tell(name, `${what}${isLost ? ', and nobody hears it' : ''}`)
-    await scheduler.turn(isLost ? 2_000 : random.next() * 10, owner)
+    await back(world, owner, isLost ? 2_000 : undefined, 10)
     if (isLost) throw new Error('the connection to the ledger broke')
     return result
   }
@@ -98,9 +98,10 @@ export function createWorker(world: World, parts: Parts, name: string): Simulate
     timer.isSet = true
     const fire = () => {
       timer.isSet = false
-      if (runner.active === 0 || !timers.has(timer)) return
+      if (runner.active === 0 || !timers.has(timer)) return false
       timer.work()
       wind(timer)
+      return true
     }
     scheduler.timer(timer.ms, fire, owner)
   }
