@@ -7,6 +7,7 @@ import { isMainSlot } from '../src/domain/service-state.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { AddressNetwork, IpamRecord } from '../src/ipam/driver.ts'
+import { markConflict } from '../src/queue/mark-conflict.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
 
@@ -107,9 +108,9 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
         if (reserved.outcome === 'lost') throw new FenceLost(run.id)
         if (reserved.outcome === 'revoked') return 'revoked'
         if (reserved.outcome === 'reserved') return { address: record.address, ptr, network: record.network }
-        await markConflict(run, ipam, record.address, marker, reserved.holder)
+        await markConflict(reservations, run, ipam, { address: record.address, marker }, reserved.holder)
       } else {
-        await markConflict(run, ipam, record.address, marker, holder)
+        await markConflict(reservations, run, ipam, { address: record.address, marker }, holder)
       }
     }
     throw new IpbridgeError(
@@ -176,30 +177,6 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   function holderOf(run: Allocation, ipam: Ipam, address: Address): Promise<Holder | undefined> {
     const { id, licence } = run.assignment
     return reservations.holderOf({ assignmentId: id, addressSpace: ipam.addressSpace, address, licence })
-  }
-
-  /** The address stays held in the IPAM under its marker, so that it is not offered again. */
-  async function markConflict(run: Allocation, ipam: Ipam, address: Address, marker: Marker, holder: Holder) {
-    const { driver, conflictPtr } = ipam
-    if (driver.abilities.ptr) {
-      await run.step('mark conflict', signal => driver.setPtr({ address, marker }, conflictPtr, signal))
-    }
-    const facts = { address, service: run.service.id, holder: holder.serviceId, connection: ipam.name }
-    const stored = await run.step('store conflict', () =>
-      reservations.recordConflict({
-        operationId: run.id,
-        epoch: run.epoch,
-        assignmentId: run.assignment.id,
-        serviceId: run.service.id,
-        addressSpace: ipam.addressSpace,
-        address,
-        connectionId: ipam.connectionId,
-        marker,
-        holder,
-        message: { type: 'address.conflict', data: facts },
-      }),
-    )
-    if (!stored) throw new FenceLost(run.id)
   }
 
   /** Step 4. */

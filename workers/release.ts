@@ -1,10 +1,12 @@
-import type { ClaimedAssignment } from '../src/db/operations.ts'
+import type { ClaimedAssignment, ClaimedService } from '../src/db/operations.ts'
+import type { Holder } from '../src/db/reservations.ts'
 import type { Address } from '../src/domain/address.ts'
 import { markerOf } from '../src/domain/marker.ts'
 import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { Held } from '../src/ipam/driver.ts'
+import { markConflict } from '../src/queue/mark-conflict.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
 
@@ -15,7 +17,8 @@ const replacementMs = 30_000
  * Gives an address back (service deleted, extra IP cancelled).
  *
  * 1. claim: the caller has done it
- * 2. usage check: no other service has the address, and the guest no longer uses it
+ * 2. usage check: no other service has the address (else it was granted twice: a conflict, and no release), and the
+ *    guest no longer uses it
  * 3. the IPAM record still carries our marker; otherwise nothing is released
  * 4. remove the PTR
  * 5. release it in the IPAM
@@ -39,7 +42,12 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     if (replaced !== 'ready') return replaced
     const ipam = await ipamOf(run)
     const held = await find(run, ipam, assignment)
-    if (held) await checkUsage(run, ipam, held.address, assignment)
+    const holder = held && (await lookForOthers(run, ipam, held.address, assignment.id))
+    if (held && holder) {
+      if (!isConflict(run)) throw inUse(held.address, `service ${holder.serviceId} has it`)
+      await markConflict(reservations, run, ipam, held, holder)
+      return recordRelease(run, assignment, undefined)
+    }
     const address = held?.address ?? assignment.address
     if (address !== undefined) await takeOffGuest(run, address)
     if (held) await giveBack(run, ipam, held)
@@ -106,17 +114,17 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
   }
 
   /** Step 2. */
-  async function checkUsage(
+  function lookForOthers(
     run: Run,
-    ipam: Ipam,
+    { addressSpace }: Ipam,
     address: Address,
-    assignment: ClaimedAssignment,
-  ): Promise<void> {
-    const others = { assignmentId: assignment.id, addressSpace: ipam.addressSpace, address, licence: false }
-    await run.step('check other services', async () => {
-      const holder = await reservations.holderOf(others)
-      if (holder) throw inUse(address, `service ${holder.serviceId} has it`)
-    })
+    assignmentId: string,
+  ): Promise<Holder | undefined> {
+    return run.step(
+      'check other services',
+      () => reservations.holderOf({ assignmentId, addressSpace, address, licence: false }),
+      holder => (holder ? `held by ${holder.serviceId}` : 'done'),
+    )
   }
 
   /** Step 2, on the server. */
@@ -148,16 +156,8 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
       r => (r ? 'found' : 'nothing'),
     )
     if (record === undefined) return settled(run)
-    await run.step('check other services', async () => {
-      const others = {
-        assignmentId: run.id,
-        addressSpace: ipam.addressSpace,
-        address: held.address,
-        licence: false,
-      }
-      const holder = await reservations.holderOf(others)
-      if (holder) throw inUse(held.address, `service ${holder.serviceId} has it`)
-    })
+    const holder = await lookForOthers(run, ipam, held.address, run.id)
+    if (holder) throw inUse(held.address, `service ${holder.serviceId} has it`)
     try {
       await giveBack(run, ipam, held)
     } catch (error) {
@@ -185,6 +185,11 @@ function recordRelease(run: Run, assignment: ClaimedAssignment, address: Address
     assignment: { state: 'released', ptr: null },
     messages: address === undefined ? [] : [{ type: 'address.released', data: told }],
   })
+}
+
+/** An allocation that was called off before it could say that its address was granted twice: it never had it. */
+function isConflict(run: Run): run is Run & { service: ClaimedService; assignment: ClaimedAssignment } {
+  return run.service !== undefined && run.assignment !== undefined && run.assignment.address === undefined
 }
 
 function inUse(address: Address, why: string): IpbridgeError {

@@ -105,9 +105,9 @@ export function createScheduler(random: Random, start: number) {
         const goOn = () => nextTick(step)
         function step(): void {
           try {
-            if (!next(until)) return resolve()
-            // After all that follows from it, down to where everybody waits for a turn again: ticks come after microtasks.
-            queueMicrotask(goOn)
+            // After all that follows from a turn, down to where everybody waits again: ticks come after microtasks.
+            if (next(until)) queueMicrotask(goOn)
+            else resolve()
           } catch (error) {
             reject(error)
           }

@@ -48,22 +48,7 @@ export function snapshotOf(
       }),
     ),
     records: [...records].map(({ address, marker, ptr }) => ({ address, space, marker, ptr })),
-    conflicts: new Set([
-      ...[...tables.conflicts.values()].filter(c => !c.isResolved).map(c => c.marker),
-      ...undecided(tables),
-    ]),
+    conflicts: new Set([...tables.conflicts.values()].filter(c => !c.isResolved).map(c => c.marker)),
     guests: [...guests].map(({ service, addresses }) => ({ service, addresses: [...addresses.keys()] })),
   }
-}
-
-/**
- * Addresses that an IPAM granted twice, where the second claimant was called off before the conflict was written
- * down: their release fails with `still_in_use`, and people have to decide, as they have about conflicts.
- */
-function undecided({ operations, assignments }: Tables): string[] {
-  return [...operations.values()].flatMap(({ kind, state, error, assignment }) => {
-    const row = assignments.get(assignment ?? '')
-    const isStuck = kind === 'release' && state === 'failed' && error?.code === 'still_in_use'
-    return isStuck && row ? [markerOf(row)] : []
-  })
 }

@@ -111,6 +111,26 @@ describe('An address that the IPAM grants although another service has it', () =
     })
   })
 
+  it('is stored by the release, when the claimant is called off before its allocation could do it', async () => {
+    const [address] = await forgotten('holder-6')
+    const [operation] = await stage.send(events.created({ id: 'claimant-6' }))
+    stage.cues.before = call => {
+      if (call === 'setPtr') throw new IpbridgeError('ipam_busy', 'busy')
+    }
+    expect(await stage.run(operation)).toMatchObject({ result: 'retry' })
+    stage.calm()
+    await stage.send(events.deleted('claimant-6'))
+    await stage.runAll()
+    const { items } = await stage.app.desk.operations.list({ service: 'claimant-6', kind: 'release' })
+    expect(items).toMatchObject([{ state: 'done', error: null }])
+    expect(await conflictsOf('claimant-6')).toMatchObject([
+      { address, holderService: 'holder-6', resolvedAt: null },
+    ])
+    expect(stage.record(address)?.ptr).toBe('dns.set.error')
+    expect(await stage.told('claimant-6', 'address.released')).toEqual([])
+    expect(await stage.addresses('holder-6')).toMatchObject([{ address, state: 'active' }])
+  })
+
   it('ends the operation at the tenth, and a retry goes on after them', async () => {
     const services = Array.from({ length: 11 }, (_, n) => `many-${n}`)
     await forgotten(...services)
