@@ -16,7 +16,7 @@ import type { Candidate, LookAgain } from '../src/reconciliation/look-again.ts'
 import type { Unbilled } from '../src/reconciliation/unbilled.ts'
 
 type ReconcilePorts = Pick<Ports, 'ipamOf'> & {
-  reconciliations: Reconciliations
+  reconciliations: Omit<Reconciliations, 'review'>
   entries: LedgerEntries
   lookAgain: LookAgain
   guests: Guests

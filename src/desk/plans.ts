@@ -4,8 +4,8 @@ import { newId } from '../db/ids.ts'
 import type { Announcement } from '../db/operations.ts'
 import type { Decision, Reconciliations } from '../db/reconciliations.ts'
 import type { StuckOperation } from '../db/stuck.ts'
-import type { Difference, TheirEntry } from '../domain/findings.ts'
-import type { OperationKind } from '../domain/states.ts'
+import { type FindingOperation, operationFor } from '../domain/finding-operation.ts'
+import type { Difference } from '../domain/findings.ts'
 import { IpbridgeError } from '../errors.ts'
 import type { IpamConnections } from '../ipam/connections.ts'
 import type { Announcer } from '../queue/announcer.ts'
@@ -86,7 +86,7 @@ export function planDesk(options: {
       reason?: string,
     ): Promise<{ operations: string[] }> {
       const plan = await current(which)
-      const operations: Planned[] = []
+      const operations: FindingOperation[] = []
       const retried: Retried[] = []
       for await (const findings of findingsToApply(db, plan.id, chunk)) {
         signal.throwIfAborted()
@@ -94,7 +94,8 @@ export function planDesk(options: {
         if (other)
           throw stale(plan, `${other.class} ${other.address ?? other.service} has changed since it was made`)
         for (const finding of findings) {
-          if (finding.action !== 'retry') operations.push(operationFor(finding, plan.connectionId))
+          if (finding.action !== 'retry')
+            operations.push(operationFor(finding, { connection: plan.connectionId, newId, now: Date.now() }))
           else retried.push({ finding: finding.id, id: (finding.ours as StuckOperation).operation })
         }
       }
@@ -157,53 +158,6 @@ async function retry(tx: Transaction, retried: Retried[]): Promise<Announcement[
 interface Retried {
   finding: string
   id: string
-}
-
-interface Planned {
-  id: string
-  finding: string
-  epoch: 0
-  kind: OperationKind
-  cause: string
-  service?: string | null
-  assignment?: string | null
-  connection?: string
-  payload: Record<string, unknown>
-  stamp?: { t: number; s: string }
-}
-
-/** The ordinary operation that does what a finding wants done. */
-function operationFor(finding: StoredFinding, connection: string): Planned {
-  const { address, service, assignment } = finding
-  const theirs = finding.theirs as TheirEntry | null
-  const common = { id: newId(), finding: finding.id, epoch: 0 as const, cause: `finding:${finding.id}` }
-  switch (finding.action) {
-    case 'unassign':
-      return { ...common, kind: 'release', service, payload: { address, stray: true } }
-    case 'release':
-      return { ...common, kind: 'release', connection, payload: { address, marker: theirs?.marker } }
-    case 'import':
-      // An ordinary change to the name that the IPAM has: the latest word, unless billing says something later.
-      return {
-        ...common,
-        kind: 'ptr',
-        service,
-        payload: { address, ptr: theirs?.ptr ?? null },
-        stamp: { t: Date.now(), s: 'ipbridge:reconciliation' },
-      }
-    case 'adopt':
-      return {
-        ...common,
-        kind: 'allocate',
-        service,
-        assignment,
-        payload: { adopt: true, ...(theirs?.lost ? { from: theirs.marker } : {}) },
-      }
-    case 'ptr':
-      return { ...common, kind: 'ptr', service, assignment, payload: {} }
-    default:
-      return { ...common, kind: 'allocate', service, assignment, payload: {} }
-  }
 }
 
 function stale(plan: PlanView, why: string): IpbridgeError {

@@ -31,6 +31,8 @@ export interface Snapshot {
   records: { address: Address; space: string; marker: Marker | undefined; ptr: string | undefined }[]
   /** Markers of conflicts that nobody has decided yet. */
   conflicts: ReadonlySet<Marker>
+  /** What DNS says, where it is asked apart from the IPAM. */
+  names?: { address: Address; space: string; ptr: string }[]
   /** What the guests have, where panels were asked. */
   guests?: { service: string; addresses: Address[] }[]
 }
@@ -86,6 +88,7 @@ export function checkInvariants(snapshot: Snapshot, options: { quiet: boolean })
     ...finalStates(snapshot),
     ...booksAgree(snapshot),
     ...guestsAgree(snapshot),
+    ...namesAgree(snapshot),
     ...everythingEnded(snapshot),
   ]
 }
@@ -267,6 +270,20 @@ function noForeignPtr({ assignments, services, records, conflicts }: Snapshot): 
       ? [{ invariant: 7, message: `${address} of service ${assignment.service} names ${ptr} of ${owner}` }]
       : []
   })
+}
+
+/** 7. Once quiet, DNS has a name for an address only where somebody has the address, or a conflict marks it. */
+function namesAgree({ assignments, records, conflicts, names = [] }: Snapshot): Violation[] {
+  const held = assignments.filter(a => isLive(a) && a.address !== null)
+  // What carries no marker of ours is somebody else's business.
+  const marked = records.filter(r => r.marker === undefined || conflicts.has(r.marker))
+  const rightful = new Set([...held, ...marked].map(({ space, address }) => `${space} ${address}`))
+  return names
+    .filter(({ space, address }) => !rightful.has(`${space} ${address}`))
+    .map(({ address, ptr }) => ({
+      invariant: 7,
+      message: `${address} is still named ${ptr}, but nobody has it`,
+    }))
 }
 
 /** 8. When faults stop, every operation becomes terminal. Only a full pool may keep one parked. */

@@ -7,11 +7,16 @@ import type { AddressRequest, Held, IpamDriver, IpamRecord } from './driver.ts'
  * An IPAM that forgets everything with the process: the smallest complete driver, for whoever writes one,
  * and what the processors are tested on.
  * @param options.pools networks by name
+ * @param options.isResting whether an address that is free is not handed out yet, to this owner; default: never
  */
-export function memoryIpam(options: { pools: Record<string, string> }): IpamDriver & {
+export function memoryIpam(options: {
+  pools: Record<string, string>
+  isResting?: (address: Address, owner: string) => boolean
+}): IpamDriver & {
   /** The books themselves, so that a test can see them and change them behind ipbridge's back. */
   records: Map<Address, IpamRecord>
 } {
+  const { isResting = () => false } = options
   const records = new Map<Address, IpamRecord>()
   const pools = Object.entries(options.pools).map(([name, cidr]) => ({
     name,
@@ -25,7 +30,7 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
       for (const { first, last } of ranges) {
         for (let value = first; value <= last; value++) {
           const address = fromBigInt(value, family)
-          if (!records.has(address)) yield { address, pool: name, network }
+          if (!records.has(address) && !isResting(address, want.owner)) yield { address, pool: name, network }
         }
       }
     }
@@ -39,7 +44,7 @@ export function memoryIpam(options: { pools: Record<string, string> }): IpamDriv
       if (want.requested === undefined || free.address === want.requested) return free
     }
     if (want.requested === undefined) throw new IpbridgeError('pool_exhausted', 'no address is free')
-    throw records.has(want.requested)
+    throw records.has(want.requested) || isResting(want.requested, want.owner)
       ? new IpbridgeError('address_taken', `${want.requested} is taken`)
       : new IpbridgeError('address_outside_pools', `${want.requested} is in no pool`)
   }

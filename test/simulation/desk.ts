@@ -1,11 +1,13 @@
+import { decideConflict, type Resolution, type Side } from '../../src/domain/conflict.ts'
 import { isTerminal } from '../../src/domain/states.ts'
 import type { World } from './outside.ts'
 import type { SimulatedQueue } from './queue.ts'
-import type { OperationRow, Tables } from './tables.ts'
+import { connection } from './snapshot.ts'
+import type { ConflictRow, OperationRow, Tables } from './tables.ts'
 
 export type SimulatedDesk = ReturnType<typeof simulatedDesk>
 
-/** What operators do, as src/desk/operations.ts does it in SQL. */
+/** What operators do, as src/desk/operations.ts, conflicts.ts and reconciliations.ts do it in SQL. */
 export function simulatedDesk(world: World, { tables, queue }: { tables: Tables; queue: SimulatedQueue }) {
   const now = () => world.scheduler.now()
 
@@ -16,10 +18,12 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
 
   function retry(row: OperationRow): void {
     world.tell('an operator', `retries ${row.kind} ${row.id}, which is ${row.state}`)
+    world.count('retries by operators')
     Object.assign(row, {
       state: 'queued',
       attempts: 0,
       error: undefined,
+      endedAt: undefined,
       announceAt: now() + 5_000,
       announcements: 0,
     })
@@ -30,13 +34,16 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
 
   function cancel(row: OperationRow): void {
     world.tell('an operator', `cancels ${row.kind} ${row.id}, which is ${row.state}`)
+    world.count('cancellations by operators')
     const { leaseUntil } = row
     Object.assign(row, {
       state: 'cancelled',
       epoch: row.epoch + 1,
       leaseUntil: undefined,
       announceAt: undefined,
+      endedAt: now(),
     })
+    world.see({ kind: 'ended', at: now(), operation: row.id, state: 'cancelled' })
     queue.forget(`${row.kind}-${row.id}`)
     const assignment = tables.assignments.get(row.assignment ?? '')
     if (row.kind !== 'allocate' || (assignment?.state !== 'pending' && assignment?.state !== 'reserved'))
@@ -60,25 +67,136 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
     if (leaseUntil === undefined) void queue.announce([release])
   }
 
-  const nth = (of: (row: OperationRow) => boolean, n: number) => {
-    const rows = [...tables.operations.values()].filter(of)
-    return rows[n % Math.max(rows.length, 1)]
+  /** One side of a conflict, as src/db/conflicts.ts reads it. */
+  function sideOf(id: string): Side {
+    const row = tables.assignments.get(id)
+    const busy = [...tables.openOperations()].some(o => o.assignment === id && o.state === 'running')
+    const { service = '', state = 'released', address = null } = row ?? {}
+    return { assignment: id, service, state, address, busy }
   }
+
+  function decide(conflict: ConflictRow, resolution: Resolution): boolean {
+    const { id, address, marker } = conflict
+    const [undone] = conflict.decisions
+      .map(operation => tables.operations.get(operation) as OperationRow)
+      .filter(({ state }) => !['done', 'superseded', 'cancelled'].includes(state))
+    const heldBy = [...tables.assignments.values()].find(
+      a => a.address === address && a.state !== 'released' && !a.licence,
+    )?.service
+    const decision = decideConflict(
+      {
+        id,
+        address,
+        connection,
+        marker,
+        resolved: conflict.isResolved,
+        decided: undone && { operation: undone.id, state: undone.state },
+        holder: sideOf(conflict.holder),
+        claimant: sideOf(conflict.claimant),
+        heldBy,
+      },
+      resolution,
+      tables.newId,
+    )
+    if ('why' in decision) return false
+    world.tell('an operator', `decides for the ${resolution} of ${address}`)
+    world.count('conflicts decided by operators')
+    conflict.decisions = decision.operations.map(operation => operation.id)
+    for (const { assignment, by, requested } of decision.replaced) replace(assignment, by, requested)
+    const entered = decision.operations.map(({ service, assignment, ...operation }) =>
+      tables.insertOperation({
+        ...operation,
+        state: 'queued',
+        service: service ?? undefined,
+        assignment: assignment ?? undefined,
+        event: undefined,
+        cause: 'operator:simulated',
+        stamp: undefined,
+        announceAt: now() + 5_000,
+        createdAt: now(),
+      }),
+    )
+    void queue.announce(entered)
+    return true
+  }
+
+  function replace(id: string, by: string, requested: string | null): void {
+    const row = tables.assignments.get(id)
+    if (row === undefined) return
+    row.state = 'releasing'
+    for (const o of tables.openOperations()) {
+      const waits = o.state === 'queued' || o.state === 'waiting' || o.state === 'parked'
+      if (o.assignment !== id || !waits || o.kind === 'release') continue
+      Object.assign(o, { state: 'superseded', announceAt: undefined, endedAt: now() })
+    }
+    const { requested: _, pool, ...rest } = row
+    tables.assignments.set(by, {
+      ...rest,
+      ...(requested === null ? (pool === undefined ? {} : { pool }) : { requested }),
+      id: by,
+      state: 'pending',
+      address: undefined,
+      space: undefined,
+      connection: undefined,
+      ptr: null,
+      conflicts: 0,
+      assignedAt: undefined,
+      releasedAt: undefined,
+    })
+  }
+
+  const nth = <T>(of: T[], n: number) => of[n % Math.max(of.length, 1)]
+  const operations = (which: (row: OperationRow) => boolean) => [...tables.operations.values()].filter(which)
+  const openConflicts = () => [...tables.conflicts.values()].filter(({ isResolved }) => !isResolved)
 
   return {
     retryNth(n: number): void {
-      const row = nth(canBeRetried, n)
+      const row = nth(operations(canBeRetried), n)
       if (row) retry(row)
     },
     cancelNth(n: number): void {
-      const row = nth(canBeCancelled, n)
+      const row = nth(operations(canBeCancelled), n)
       if (row) cancel(row)
     },
+    decideNth(n: number, resolution: Resolution): void {
+      const conflict = nth(openConflicts(), n)
+      if (conflict) decide(conflict, resolution)
+    },
+
+    /** Starts a comparison, unless one is under way. */
+    reconcile(cause: string): void {
+      const isUnderWay = ({ kind, state }: OperationRow) =>
+        kind === 'reconcile' && (state === 'queued' || state === 'running')
+      if (tables.openOperations().some(isUnderWay)) return
+      const operation = tables.insertOperation({
+        id: tables.newId(),
+        kind: 'reconcile',
+        state: 'queued',
+        service: undefined,
+        assignment: undefined,
+        connection,
+        event: undefined,
+        cause,
+        payload: {},
+        stamp: undefined,
+        announceAt: now() + 5_000,
+        createdAt: now(),
+      })
+      void queue.announce([operation])
+    },
+
     /** What an operator does once all is well again. @returns how many there were */
     retryFailed(): number {
-      const failed = [...tables.operations.values()].filter(({ state }) => state === 'failed')
+      const failed = operations(({ state }) => state === 'failed')
       failed.forEach(retry)
       return failed.length
+    },
+    /** @returns how many conflicts could be decided in one way or another */
+    decideAll(): number {
+      const ways: Resolution[] = ['claimant', 'holder', 'free']
+      const first = world.random.int(ways.length)
+      const inTurn = [...ways.slice(first), ...ways.slice(0, first)]
+      return openConflicts().filter(conflict => inTurn.some(way => decide(conflict, way))).length
     },
   }
 }

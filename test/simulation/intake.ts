@@ -1,4 +1,4 @@
-import type { EventInput } from '../../src/domain/events.ts'
+import type { BillingEvent, EventInput } from '../../src/domain/events.ts'
 import { parseEvent } from '../../src/domain/parse-event.ts'
 import { IpbridgeError } from '../../src/errors.ts'
 import {
@@ -32,14 +32,15 @@ export function simulatedBilling(
   const { scheduler, random } = world
   const { tables, inbox, queue } = parts
   const locked = new Set<string>()
-  /** What we said that we had taken in. */
-  const acknowledged: { id: string; operations: string[] }[] = []
-
   /** As the transaction in src/intake/intake.ts: look, lock, read, decide, write. */
   async function store(input: EventInput): Promise<Decided> {
     const parsed = parseEvent(input, new Date(scheduler.now()))
     if ('faults' in parsed) throw new Error(`a bad event: ${JSON.stringify(parsed.faults)}`)
-    const events = [parsed.event]
+    const events = [
+      world.defect === 'events count in the order of delivery'
+        ? timeless(parsed.event, scheduler.now())
+        : parsed.event,
+    ]
     const known = events.flatMap(({ source, id }) => inbox.findEvent(source, id) ?? [])
     const owners = new Map(
       events.flatMap(addressWithoutService).flatMap(address => {
@@ -56,38 +57,60 @@ export function simulatedBilling(
       await scheduler.turn(random.next() * 10)
       const servers = new Map([...grounds].filter(([name]) => serversOf(events, services).includes(name)))
       const decided = decide([{ events, via: 'http' }], { known, owners, services, servers }, tables.newId)
-      if (decided.changes) inbox.save(decided.changes)
+      for (const stored of decided.changes?.events ?? []) stored.time = parsed.event.time
+      const isForgotten = world.defect === 'accepted before it is stored' && random.chance(0.01)
+      if (decided.changes && !isForgotten) inbox.save(decided.changes)
       return decided
     } finally {
       for (const id of ids) locked.delete(id)
     }
   }
 
-  /** Sends an event until it has heard that it was taken in. */
-  async function send(event: EventInput): Promise<void> {
-    for (;;) {
-      await scheduler.turn(random.next() * 20)
-      try {
-        if (random.chance(world.weather.ledgerAway)) throw new Error('away')
-        const { results, announcements } = await store(event)
-        const [result] = results
-        if (result instanceof IpbridgeError) {
-          world.tell('billing', `sends ${event.type} ${event.id}: refused, ${result.message}`)
-          return
-        }
-        void queue.announce(announcements)
-        world.tell('billing', () => `sends ${describe(event)}: ${result?.[0]?.status}`)
-        if (random.chance(world.weather.ledgerLost)) throw new Error('the answer was lost')
-        acknowledged.push({ id: event.id, operations: result?.[0]?.operations ?? [] })
-        return
-      } catch (error) {
-        if (error instanceof TypeError) throw error
-        await scheduler.turn(error instanceof UniqueViolation ? 1 : 3_000)
+  /** Tries once. @returns whether an answer came */
+  async function ask(event: EventInput): Promise<boolean> {
+    const { source, id } = event
+    const answered = (answer: 'ok' | 'failed' | 'unknown', operations: string[] = []) =>
+      world.see({ kind: 'event', at: scheduler.now(), source, id, answer, operations })
+    await scheduler.turn(random.next() * 20)
+    try {
+      if (world.offUntil > scheduler.now() || random.chance(world.weather.ledgerAway)) throw new Error('away')
+      const { results, announcements } = await store(event)
+      const [result] = results
+      if (result instanceof IpbridgeError) {
+        world.tell('billing', `sends ${event.type} ${event.id}: refused, ${result.message}`)
+        answered('failed')
+        return true
       }
+      void queue.announce(announcements)
+      const [receipt] = result ?? []
+      world.tell('billing', () => `sends ${describe(event)}: ${receipt?.status}`)
+      world.count(`events ${receipt?.status}`)
+      if (random.chance(world.weather.ledgerLost)) throw new Error('the answer was lost')
+      answered('ok', receipt?.operations)
+      return true
+    } catch (error) {
+      if (error instanceof TypeError) throw error
+      answered('unknown')
+      world.count('events whose answer was lost or that could not be taken in')
+      await scheduler.turn(error instanceof UniqueViolation ? 1 : 3_000)
+      return false
     }
   }
 
-  return { send, acknowledged }
+  return {
+    ask,
+
+    /** Sends an event until it has heard that it was taken in. */
+    async send(event: EventInput): Promise<void> {
+      while (!(await ask(event)));
+    },
+  }
+}
+
+/** The event as a build sees it that does not care when something was said. */
+function timeless(event: BillingEvent, now: number): BillingEvent {
+  const { sequence: _, ...rest } = event
+  return { ...rest, time: new Date(now), undated: true } as BillingEvent
 }
 
 function isKnown<T>(entry: readonly [string, T | undefined]): entry is readonly [string, T] {

@@ -37,7 +37,9 @@ function play(share: Share): Promise<Played[]> {
     const thread = new Worker(new URL('./player.js', import.meta.url), { workerData: share })
     thread.on('message', (one: Played) => played.push(one))
     thread.on('error', reject)
-    thread.on('exit', () => resolve(played))
+    thread.on('exit', code =>
+      code === 0 ? resolve(played) : reject(new Error(`a thread ended with ${code}`)),
+    )
   })
 }
 
@@ -50,16 +52,27 @@ async function main(): Promise<number> {
   )
   const played = (await Promise.all(shares)).flat().sort((a, b) => a.seed - b.seed)
   const seconds = (performance.now() - begun) / 1000
-  const bad = played.filter(({ violations }) => violations > 0)
-  const claims = played.reduce((sum, one) => sum + one.claims, 0)
+  for (const [what, times] of totals(played)) process.stdout.write(`${String(times).padStart(12)} ${what}\n`)
+  const bad = played.filter(({ violations }) => violations.length > 0)
+  const fewest = Math.min(...played.map(({ events }) => events))
   const pace = Math.round((played.length / seconds) * 60)
   process.stdout.write(
-    `${played.length} seeds of ${events} events, ${claims} runs of operations, ${seconds.toFixed(1)} s, ${pace} seeds a minute: ${bad.length} ended badly\n`,
+    `${played.length} seeds of at least ${fewest} events each, ${seconds.toFixed(1)} s, ${pace} seeds a minute: ${bad.length} ended badly\n`,
   )
   if (bad[0] === undefined) return 0
-  process.stdout.write(`seeds: ${bad.map(({ seed }) => seed).join(' ')}\n\n`)
+  const which = bad.map(({ seed, violations }) => `${seed} (${[...new Set(violations)].join(', ')})`)
+  process.stdout.write(`seeds, and the invariants that did not hold: ${which.join(', ')}\n\n`)
   process.stdout.write(`${await reportOf({ seed: bad[0].seed, events, defect })}\n`)
   return 1
+}
+
+/** How often everything happened in all histories together, most often first. */
+function totals(played: Played[]): [string, number][] {
+  const all = new Map<string, number>()
+  for (const { counts } of played) {
+    for (const [what, times] of Object.entries(counts)) all.set(what, (all.get(what) ?? 0) + times)
+  }
+  return [...all].sort((a, b) => b[1] - a[1])
 }
 
 main().then(

@@ -1,12 +1,11 @@
 import type { Claimed, ClaimedAssignment, ClaimedService, StepEntry } from '../../src/db/operations.ts'
-import type { Outcome } from '../../src/domain/outcome.ts'
+import type { Message, Outcome } from '../../src/domain/outcome.ts'
 import { isTerminal } from '../../src/domain/states.ts'
-import type { Defect } from './broken.ts'
+import type { World } from './outside.ts'
+import { connection } from './snapshot.ts'
 import type { AssignmentRow, OperationRow, Tables } from './tables.ts'
 
 export const leaseSeconds = 30
-
-const connection = 'ipam'
 
 export type OperationTable = ReturnType<typeof operationTable>
 
@@ -14,7 +13,9 @@ export type OperationTable = ReturnType<typeof operationTable>
  * What src/db/claims.ts, endings.ts and operations.ts do in SQL, said again in a few lines, statement by statement:
  * each call happens at once and as a whole.
  */
-export function operationTable(tables: Tables, now: () => number, defect?: Defect) {
+export function operationTable(tables: Tables, world: World) {
+  const { defect } = world
+  const { now } = world.scheduler
   const { operations } = tables
   /** Only for the defect: what was claimed last, and when. */
   let lately: { id: string; at: number } | undefined
@@ -64,6 +65,7 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
       const line = operation.service === undefined ? [] : tables.operationsOf(operation.service)
       const next = state === 'queued' ? undefined : firstQueued(line, operation)
       operation.state = state
+      operation.endedAt = isTerminal(state) ? now() : undefined
       operation.leaseUntil = undefined
       operation.attempts -= giveBack ? 1 : 0
       operation.error = error
@@ -71,6 +73,8 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
       operation.announceAt = delayMs === undefined || isTerminal(state) ? undefined : now() + delayMs
       operation.steps.push(...item.steps)
       if (assignment) change(operation, assignment)
+      if (isTerminal(state)) world.see({ kind: 'ended', at: now(), operation: operation.id, state })
+      for (const message of item.settlement.messages ?? []) tell(operation, message)
       const isThere = assignment?.state === 'active'
       const isGone = assignment?.state === 'released' && lifeOf(operation) === 'active'
       if (isThere || isGone) wakePtrs(line)
@@ -91,6 +95,7 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
     },
 
     recover(): number {
+      if (defect === 'nobody takes back what the dead held') return 0
       let lost = 0
       for (const operation of tables.openOperations()) {
         if (operation.state !== 'running' || (operation.leaseUntil ?? 0) >= now()) continue
@@ -101,6 +106,7 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
           announcements: 0,
         })
         lost += 1
+        world.count('operations taken back from workers that were gone')
       }
       return lost
     },
@@ -147,6 +153,15 @@ export function operationTable(tables: Tables, now: () => number, defect?: Defec
     if (state !== undefined) assignment.state = state
   }
 
+  /** What billing hears through the outbox, in this order. */
+  function tell(operation: OperationRow, { type, data }: Message): void {
+    const what = { 'address.assigned': 'assigned' as const, 'address.released': 'released' as const }[type]
+    const { service, address } = data as { service?: string; address?: string }
+    if (what === undefined || service === undefined || address === undefined) return
+    const { held = true } = tables.assignments.get(operation.assignment ?? '') ?? {}
+    world.see({ kind: 'told', at: now(), what, service, address, held })
+  }
+
   function wakePtrs(line: readonly OperationRow[]): void {
     for (const o of line) {
       if (o.kind === 'ptr' && o.state === 'waiting')
@@ -184,7 +199,7 @@ function claimed(tables: Tables, operation: OperationRow): Claimed {
     createdAt: new Date(operation.createdAt),
     service: service && ({ serverId: server, ...service, guest, server } as ClaimedService),
     assignment: assignment && claimedAssignment(assignment),
-    connectionId: assignment?.connection ?? (server ? connection : undefined),
+    connectionId: operation.connection ?? assignment?.connection ?? (server ? connection : undefined),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Seen } from '../../src/domain/history.ts'
 import { IpbridgeError } from '../../src/errors.ts'
 import type { Defect } from './broken.ts'
 import type { Random } from './random.ts'
@@ -10,8 +11,14 @@ export interface World {
   random: Random
   /** Changes while the world turns: in the end it is calm. */
   weather: Weather
+  /** Until then ipbridge is stopped. */
+  offUntil: number
   /** What is wrong with this build, if it is broken on purpose. */
   defect: Defect | undefined
+  /** Writes down what can be seen from outside, to be judged. */
+  see(seen: Seen): void
+  /** Counts what went on, for the figures of a whole run. */
+  count(what: string, times?: number): void
   /** Writes a line of the story, if anybody listens. */
   tell(who: string, what: string | (() => string)): void
 }
@@ -28,6 +35,7 @@ export async function callOutside<T>(
   signal: AbortSignal,
   work: () => Promise<T>,
   code: 'ipam' | 'panel',
+  onLost?: () => void,
 ): Promise<T> {
   const { scheduler, random } = world
   const { weather } = world
@@ -35,11 +43,13 @@ export async function callOutside<T>(
   signal.throwIfAborted()
   await scheduler.turn(random.next() * weather.slowMs)
   if (random.chance(weather.refused)) {
-    world.tell(owner.name, `${name}: the ${code} is busy`)
+    const retryAfterMs = random.chance(0.3) ? random.pick([1_000, 5_000, 60_000]) : undefined
+    const wait = retryAfterMs === undefined ? '' : `, come back in ${retryAfterMs / 1000} s`
+    world.tell(owner.name, `${name}: the ${code} is busy${wait}`)
+    world.count(retryAfterMs === undefined ? 'refusals' : 'refusals with Retry-After')
     await scheduler.turn(1, owner)
-    throw new IpbridgeError(code === 'ipam' ? 'ipam_busy' : 'panel_unavailable', 'busy', {
-      ...(random.chance(0.3) ? { retryAfterMs: random.int(5_000) } : {}),
-    })
+    const error = code === 'ipam' ? 'ipam_busy' : 'panel_unavailable'
+    throw new IpbridgeError(error, 'busy', retryAfterMs === undefined ? {} : { retryAfterMs })
   }
   let outcome: { result: T } | { error: unknown }
   try {
@@ -48,6 +58,10 @@ export async function callOutside<T>(
     outcome = { error }
   }
   const isLost = random.chance(weather.lost)
+  if (isLost) {
+    world.count('lost answers')
+    onLost?.()
+  }
   world.tell(owner.name, () => `${name}: ${shown(outcome)}${isLost ? ', and nobody hears it' : ''}`)
   await back(world, owner, isLost ? 5_000 : undefined, weather.slowMs * 0.2)
   signal.throwIfAborted()
@@ -70,5 +84,7 @@ export async function back(
 function shown(outcome: { result: unknown } | { error: unknown }): string {
   if ('error' in outcome)
     return outcome.error instanceof Error ? outcome.error.message : String(outcome.error)
-  return outcome.result === undefined ? 'done' : JSON.stringify(outcome.result)
+  const { result } = outcome
+  if (Array.isArray(result) && result.length > 3) return `${result.length} entries`
+  return result === undefined ? 'done' : JSON.stringify(result)
 }

@@ -23,17 +23,29 @@ export function simulatedPanel(world: World, server: string) {
         automatic: true,
         setsUp: true,
         configure: (service, address, signal) =>
-          call(`give ${address.address} to the guest of ${service.id}`, signal, () =>
-            panel.configure(service, address, never),
-          ),
+          call(`give ${address.address} to the guest of ${service.id}`, signal, () => {
+            world.count('effects at panels')
+            return panel.configure(service, address, never)
+          }),
         unassign: (service, address, signal) =>
           call(`take ${address} off the guest of ${service.id}`, signal, async () => {
             if (!world.random.chance(world.weather.lies)) await panel.unassign(service, address, never)
+            else world.count('lies of panels')
           }),
         addresses: (service, signal) =>
           call(`look at the guest of ${service.id}`, signal, async () =>
             defect === 'no usage check' ? [] : panel.addresses(service, never),
           ),
+        async *guests(signal) {
+          const listed = await call('list the guests', signal, async () =>
+            [...panel.books].map(([guest, { service, addresses }]) => ({
+              guest,
+              service,
+              addresses: [...addresses.keys()],
+            })),
+          )
+          yield* listed
+        },
         check: panel.check,
       }
     },

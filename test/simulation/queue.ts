@@ -56,10 +56,17 @@ export function simulatedQueue(world: World, consumers: () => Consumer[]) {
     async announce(operations: Announcement[]): Promise<void> {
       for (const operation of operations) {
         const { opts } = jobOf(operation)
-        if (jobs.has(opts.jobId) || random.chance(world.weather.forgets)) continue
+        if (jobs.has(opts.jobId)) continue
+        if (random.chance(world.weather.forgets)) {
+          world.count('jobs that the queue lost')
+          continue
+        }
         jobs.add(opts.jobId)
         handOut(opts.jobId, operation.id)
-        if (random.chance(world.weather.duplicates)) handOut(opts.jobId, operation.id)
+        if (random.chance(world.weather.duplicates)) {
+          world.count('jobs that came twice')
+          handOut(opts.jobId, operation.id)
+        }
         // Two that ask for it in the same moment.
         if (random.chance(world.weather.duplicates * 0.2)) {
           const twin = `${opts.jobId}-twin`
@@ -75,6 +82,7 @@ export function simulatedQueue(world: World, consumers: () => Consumer[]) {
 
     /** Loses everything that is in it. */
     flush(): void {
+      world.count('flushes of the queue')
       jobs = new Set()
     },
   }

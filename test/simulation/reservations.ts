@@ -99,11 +99,19 @@ export function reservationTable(
       return true
     },
 
-    recordConflict({ operationId, epoch, assignmentId, marker, address }) {
+    recordConflict({ operationId, epoch, assignmentId, marker, address, holder }) {
       const row = assignments.get(assignmentId)
       if (!operations.held({ id: operationId, epoch }) || row === undefined) return false
       const id = tables.newId()
-      tables.conflicts.set(id, { id, marker, address, isResolved: false })
+      tables.conflicts.set(id, {
+        id,
+        marker,
+        address,
+        claimant: assignmentId,
+        holder: holder.assignmentId,
+        decisions: [],
+        isResolved: false,
+      })
       row.conflicts += 1
       return true
     },

@@ -102,17 +102,17 @@ export function createScheduler(random: Random, start: number) {
     /** Lets time pass until nothing is to be done any more, or until a moment. */
     run: (until = Number.POSITIVE_INFINITY): Promise<void> =>
       new Promise((resolve, reject) => {
+        // After all that follows from a turn, down to where everybody waits again: ticks come after microtasks.
         const goOn = () => nextTick(step)
         function step(): void {
           try {
-            // After all that follows from a turn, down to where everybody waits again: ticks come after microtasks.
             if (next(until)) queueMicrotask(goOn)
             else resolve()
           } catch (error) {
             reject(error)
           }
         }
-        step()
+        queueMicrotask(goOn)
       }),
   }
 }

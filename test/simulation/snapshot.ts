@@ -2,16 +2,17 @@ import type { BillingEvent } from '../../src/domain/events.ts'
 import type { Snapshot } from '../../src/domain/invariants.ts'
 import { markerOf } from '../../src/domain/marker.ts'
 import type { IpamRecord } from '../../src/ipam/driver.ts'
-import type { MemoryGuest } from '../../src/panels/memory.ts'
 import type { Tables } from './tables.ts'
 
 export const space = 'default'
+export const connection = 'ipam'
 
 /** Everything as it is, to be judged by the invariants. */
 export function snapshotOf(
   tables: Tables,
   records: Iterable<IpamRecord>,
-  guests: Iterable<MemoryGuest>,
+  guests: NonNullable<Snapshot['guests']>,
+  names: ReadonlyMap<string, string>,
 ): Snapshot {
   return {
     events: [...tables.events.values()].map(
@@ -49,6 +50,7 @@ export function snapshotOf(
     ),
     records: [...records].map(({ address, marker, ptr }) => ({ address, space, marker, ptr })),
     conflicts: new Set([...tables.conflicts.values()].filter(c => !c.isResolved).map(c => c.marker)),
-    guests: [...guests].map(({ service, addresses }) => ({ service, addresses: [...addresses.keys()] })),
+    names: [...names].map(([address, ptr]) => ({ address, space, ptr })),
+    guests,
   }
 }

@@ -33,6 +33,9 @@ export interface OperationRow {
   announcements: number
   error: { code: string; message: string } | undefined
   createdAt: number
+  endedAt: number | undefined
+  /** Only where it is not that of its assignment or server. */
+  connection: string | undefined
   steps: StepEntry[]
 }
 
@@ -40,6 +43,10 @@ export interface ConflictRow {
   id: string
   marker: string
   address: string
+  claimant: string
+  holder: string
+  /** The operations that carry out what was decided. */
+  decisions: string[]
   isResolved: boolean
 }
 
@@ -74,8 +81,16 @@ export function createTables() {
     insertOperation(
       row: Omit<
         OperationRow,
-        'seq' | 'epoch' | 'attempts' | 'leaseUntil' | 'announcements' | 'error' | 'steps'
-      >,
+        | 'seq'
+        | 'epoch'
+        | 'attempts'
+        | 'leaseUntil'
+        | 'announcements'
+        | 'error'
+        | 'steps'
+        | 'endedAt'
+        | 'connection'
+      > & { connection?: string | undefined },
     ) {
       const operation: OperationRow = {
         seq: ++seq,
@@ -84,6 +99,8 @@ export function createTables() {
         leaseUntil: undefined,
         announcements: 0,
         error: undefined,
+        endedAt: undefined,
+        connection: undefined,
         steps: [],
         ...row,
       }

@@ -13,6 +13,8 @@ export interface Weather {
   regrants: number
   /** The panel says that it took an address off, and did not. */
   lies: number
+  /** A list of the IPAM leaves out half of what it has. */
+  halfLists: number
   /** The ledger cannot be reached, or commits and does not say so. */
   ledgerAway: number
   ledgerLost: number
@@ -29,6 +31,7 @@ export const calm: Weather = {
   stale: 0,
   regrants: 0,
   lies: 0,
+  halfLists: 0,
   ledgerAway: 0,
   ledgerLost: 0,
   forgets: 0,
@@ -46,6 +49,7 @@ export function chooseWeather(random: Random): Weather {
     stale: often(0.2),
     regrants: often(0.5),
     lies: often(0.2),
+    halfLists: often(0.3),
     ledgerAway: often(0.03),
     ledgerLost: often(0.03),
     forgets: often(0.3),
