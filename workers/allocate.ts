@@ -256,7 +256,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
       result => (result.applied === 'now' ? 'done' : 'applied on reboot'),
     )
     if (guest !== service.guest) {
-      const kept = await run.step('keep the guest', () => reservations.recordGuest(run, service.id, guest))
+      const kept = await run.step('keep the guest', () => reservations.recordGuest(run, service, guest))
       if (!kept) throw new FenceLost(run.id)
     }
     return applied

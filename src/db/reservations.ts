@@ -174,17 +174,18 @@ export function createReservations(db: Db) {
     },
 
     /**
-     * Writes down which guest of its server runs a service. Takes no lock but that of the service.
+     * Writes down which guest of its server runs a service, unless the service has left that server meanwhile: at the
+     * next one it has another. Takes no lock but that of the service.
      * @returns false where the fence was lost
      */
     async recordGuest(
       fence: { id: string; epoch: number },
-      serviceId: string,
+      { id, serverId }: { id: string; serverId: string },
       guest: string,
     ): Promise<boolean> {
       const written = await db.$executeRaw`
-        update service set guest = ${guest} from operation o
-        where service.id = ${serviceId} and o.id = ${fence.id}::uuid and o.epoch = ${fence.epoch}::int and o.state = 'running'`
+        update service set guest = case when server_id = ${serverId}::uuid then ${guest} else guest end from operation o
+        where service.id = ${id} and o.id = ${fence.id}::uuid and o.epoch = ${fence.epoch}::int and o.state = 'running'`
       return written === 1
     },
 

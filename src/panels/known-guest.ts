@@ -37,7 +37,7 @@ export function knownGuest(options: {
       throw new IpbridgeError('panel_refused', `${why}; billing must send service.guest`)
     }
     service.guest = guest
-    if (payload.leaves === undefined && !(await reservations.recordGuest(run, service.id, guest)))
+    if (payload.leaves === undefined && !(await reservations.recordGuest(run, service, guest)))
       throw new FenceLost(run.id)
     return panel
   }

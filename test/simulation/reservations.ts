@@ -85,10 +85,10 @@ export function reservationTable(
       return 'written'
     },
 
-    recordGuest(fence, serviceId, guest) {
-      const service = tables.services.get(serviceId)
+    recordGuest(fence, { id, serverId }, guest) {
+      const service = tables.services.get(id)
       if (!operations.held(fence) || service === undefined) return false
-      tables.services.set(serviceId, { ...service, guest })
+      if (service.server === serverId) tables.services.set(id, { ...service, guest })
       return true
     },
 

@@ -212,6 +212,21 @@ describe('The allocation of an address', () => {
     })
   })
 
+  describe('of a service that moves meanwhile', () => {
+    it('does not take the guest at the old server for the one at the new server', async () => {
+      const [operation] = await stage.send(events.created({ id: 'mv1' }))
+      stage.cues.after = async call => {
+        if (call !== 'configure') return
+        stage.cues.after = () => {}
+        await stage.send(events.created({ id: 'mv1', server: 'node2' }))
+      }
+      expect(await stage.run(operation)).toEqual({ result: 'settled', state: 'done' })
+      expect(await stage.app.db.service.findUnique({ where: { id: 'mv1' } })).toMatchObject({ guest: null })
+      await stage.runAll()
+      expect([...(stage.panel.books.get('guest-mv1')?.addresses.keys() ?? [])]).toEqual([])
+    })
+  })
+
   describe('of a service that is taken back', () => {
     it('does nothing where it has not begun', async () => {
       const [operation] = await stage.send(events.created({ id: 's1' }))
