@@ -36,6 +36,8 @@ export function simulatedIpam(world: World) {
   let granted: { record: IpamRecord; at: number } | undefined
   /** What was changed less than a second ago, as it was before. */
   const earlier = new Map<string, { record: IpamRecord | undefined; at: number }>()
+  /** What was granted twice, or removed by hand, is not granted twice (again): conflicts are between two. */
+  const uncertain = new Set<Address>()
   /** Only for a defect: markers of grants whose answer was lost. */
   const unheard = new Set<string>()
 
@@ -64,11 +66,13 @@ export function simulatedIpam(world: World) {
     const isFresh = granted && scheduler.now() - granted.at < 10_000
     const twice =
       isFresh && granted && books.records.get(granted.record.address)?.marker === granted.record.marker
+    const isSure = granted && !uncertain.has(granted.record.address)
     const suits = want.requested === undefined && want.family === 4 && want.pools === undefined
-    if (granted && twice && suits && random.chance(world.weather.regrants)) {
+    if (granted && twice && isSure && suits && random.chance(world.weather.regrants)) {
       const record = { ...granted.record, marker: want.marker, owner: want.owner }
       world.tell('the IPAM', `grants ${record.address} a second time`)
       world.count('addresses granted twice')
+      uncertain.add(record.address)
       await change('request', by, record.address, async () => {
         books.records.set(record.address, record)
       })
@@ -121,6 +125,7 @@ export function simulatedIpam(world: World) {
         if (record) books.records.set(address, record)
         else books.records.delete(address)
       })
+      if (record === undefined) uncertain.add(address)
       if (record?.ptr === undefined) names.delete(address)
       else names.set(address, record.ptr)
     },
