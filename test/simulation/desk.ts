@@ -72,7 +72,8 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
     const row = tables.assignments.get(id)
     const busy = [...tables.openOperations()].some(o => o.assignment === id && o.state === 'running')
     const { service = '', state = 'released', address = null } = row ?? {}
-    return { assignment: id, service, state, address, busy }
+    const { server = null, guest = null } = tables.services.get(service) ?? {}
+    return { assignment: id, service, state, address, busy, server, guest }
   }
 
   function decide(conflict: ConflictRow, resolution: Resolution): boolean {

@@ -148,6 +148,16 @@ describe('An operator who decides about a conflict', () => {
     expect(await addressOf(claimant)).toEqual([address])
   })
 
+  it('for the claimant takes its other address off the server where it was, wherever the claimant is by then', async () => {
+    const { id, claimant } = await conflict()
+    const before = (await addressOf(claimant))[0] ?? ''
+    const { operations } = await resolve(id, 'claimant')
+    await stage.send(events.created({ id: claimant, server: 'node2' }))
+    await runToTheEnd(operations)
+    expect(stage.record(before)).toBeUndefined()
+    expect(stage.panel.books.get(`guest-${claimant}`)?.addresses.has(before)).toBe(false)
+  })
+
   it('for neither: it goes back to the IPAM, once nobody has it', async () => {
     const { id, holder, address } = await conflict()
     await expect(resolve(id, 'free')).rejects.toMatchObject({
