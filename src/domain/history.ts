@@ -123,7 +123,8 @@ function endedOnce(ended: Of<'ended'>[]): Violation[] {
 
 /**
  * 5. However often a step runs, it changes the outside world once. What others changed in between, it may have to
- * change again; and what it is asked to write anew is another change.
+ * change again. Names do not count here: while an operation is tried again, billing may want another name, and the
+ * first one again.
  */
 function changedOnce(records: Of<'record'>[]): Violation[] {
   const grants = new Map<Marker, string>()
@@ -147,7 +148,8 @@ function changedOnce(records: Of<'record'>[]): Violation[] {
     }
     const known = writes.get(address)
     const made = known?.operation === operation ? known.made : new Set<string>()
-    const key = `${call} ${before?.marker} ${call === 'setPtr' ? after?.ptr : ''}`
+    if (call === 'setPtr' && after?.ptr !== undefined) return []
+    const key = `${call} ${before?.marker}`
     const isTwice = made.has(key)
     writes.set(address, { operation, made: made.add(key) })
     return isTwice ? twice(`at ${address}`) : []
