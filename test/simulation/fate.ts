@@ -16,22 +16,28 @@ export function createFate(world: World, installation: Installation) {
   function happen(happening: Happening): void {
     switch (happening.kind) {
       case 'event':
-        return void billing.send(happening.event)
+        void billing.send(happening.event)
+        break
       case 'about an address':
-        return speakOfAddress(happening)
+        speakOfAddress(happening)
+        break
       case 'flush':
         world.tell('the queue', 'forgets everything')
         queue.flush()
-        return operations.announceAgain()
+        operations.announceAgain()
+        break
       case 'meddle':
-        return meddle(happening.what, happening.nth)
+        meddle(happening.what, happening.nth)
+        break
       case 'stop all':
-        return stopAll(happening)
+        stopAll(happening)
+        break
       case 'freeze':
       case 'cut off':
       case 'kill':
       case 'stop':
-        return befall(happening)
+        befall(happening)
+        break
       default:
         // Where nobody answers, nobody can do anything at the desk.
         if (!isOff()) atTheDesk(happening)

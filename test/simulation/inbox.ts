@@ -89,10 +89,11 @@ export function inboxTable(tables: Tables, now: () => number) {
       connection: undefined,
       ptr: null,
       conflicts: 0,
+      ...a,
+      // One that takes another's place begins anew.
+      address: undefined,
       assignedAt: undefined,
       releasedAt: undefined,
-      ...a,
-      address: undefined,
     })
   }
 

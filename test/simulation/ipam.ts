@@ -6,6 +6,9 @@ import { callOutside, type World } from './outside.ts'
 import type { Owner } from './scheduler.ts'
 import { calm } from './weather.ts'
 
+/** How the names begin that people give by hand. */
+export const byHandName = 'by-hand-'
+
 export type SimulatedIpam = ReturnType<typeof simulatedIpam>
 
 /**
@@ -106,6 +109,8 @@ export function simulatedIpam(world: World) {
     const before = books.records.get(address)
     const until = scheduler.now() + (defect === 'no cooldown' ? 0 : quarantineMs)
     if (before) released.set(address, { until, owner: before.owner })
+    // What somebody named by hand in between is his to unname.
+    if (names.get(address)?.startsWith(byHandName)) names.delete(address)
   }
 
   function find(marker: string): Promise<IpamRecord | undefined> {

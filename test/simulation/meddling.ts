@@ -1,4 +1,5 @@
-import type { SimulatedIpam } from './ipam.ts'
+import type { IpamRecord } from '../../src/ipam/driver.ts'
+import { byHandName, type SimulatedIpam } from './ipam.ts'
 import type { World } from './outside.ts'
 import type { SimulatedPanel } from './panel.ts'
 import type { Meddling } from './script.ts'
@@ -18,39 +19,31 @@ export function simulatedMeddling(
   const pick = <T>(items: T[], nth: number) => items[nth % Math.max(items.length, 1)]
 
   return (what: Meddling, nth: number): void => {
-    const record = pick(
-      [...records.values()].filter(({ marker }) => marker !== undefined && !marker.startsWith(stranger)),
-      nth,
-    )
-    const guest = pick(
-      [...panels.values()].flatMap(({ books }) => [...books.values()]),
-      nth,
-    )
-    const address = record?.address ?? ''
+    const marked = [...records.values()].filter(({ marker }) => marker && !marker.startsWith(stranger))
+    const record = pick(marked, nth)
+    const guests = [...panels.values()].flatMap(({ books }) => [...books.values()])
+    const guest = pick(guests, nth)
     world.count(`changes by hand: ${what}`)
-    world.tell('somebody', `does this by hand: ${what} ${what === 'orphan' ? '' : address}`)
-    switch (what) {
-      case 'remove':
-        return void ipam.byHand(address, undefined)
-      case 'rename':
-        return void (record && ipam.byHand(address, { ...record, ptr: `by-hand-${nth}.example.org` }))
-      case 'unmark': {
-        if (record === undefined) return
-        const { marker: _, ...unmarked } = record
-        return void ipam.byHand(address, unmarked)
-      }
-      case 'orphan': {
-        const free = `10.1.0.${40 + (nth % 20)}`
-        if (records.has(free)) return
-        const marker = `${stranger}${String(nth).padStart(12, '0')}`
-        return void ipam.byHand(free, { address: free, marker, pool: 'other' })
-      }
-      case 'stray':
-        return void guest?.addresses.set(`${strayNetwork}${nth % 250}`, undefined)
-      case 'take off': {
-        const [first = ''] = guest?.addresses.keys() ?? []
-        return void guest?.addresses.delete(first)
-      }
-    }
+    world.tell('somebody', `does this by hand: ${what} ${record?.address}`)
+    if (what === 'orphan') enterOrphan(nth)
+    else if (what === 'stray') guest?.addresses.set(`${strayNetwork}${nth % 250}`, undefined)
+    else if (what === 'take off') guest?.addresses.delete([...guest.addresses.keys()][0] ?? '')
+    else if (record) void ipam.byHand(record.address, changed(what, record, nth))
   }
+
+  function enterOrphan(nth: number): void {
+    const address = `10.1.0.${40 + (nth % 20)}`
+    const marker = `${stranger}${String(nth).padStart(12, '0')}`
+    if (!records.has(address)) void ipam.byHand(address, { address, marker, pool: 'other' })
+  }
+}
+
+function changed(
+  what: 'remove' | 'rename' | 'unmark',
+  { marker, ...record }: IpamRecord,
+  nth: number,
+): IpamRecord | undefined {
+  if (what === 'remove') return undefined
+  if (what === 'unmark') return record
+  return { ...record, ...(marker === undefined ? {} : { marker }), ptr: `${byHandName}${nth}.example.org` }
 }
