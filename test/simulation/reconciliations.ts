@@ -20,6 +20,7 @@ export interface RunRow extends Omit<Begun, 'resumed'> {
   state: 'running' | 'planned' | 'applied' | 'failed' | 'stopped'
   previous: RunRow | undefined
   findings: Map<string, FindingRow>
+  hash: string | undefined
 }
 
 export type ReconciliationTable = ReturnType<typeof reconciliationTable>
@@ -46,6 +47,11 @@ export function reconciliationTable(world: World, newId: () => string) {
   }
 
   const table: AtOnce<Omit<Reconciliations, 'review'>> = {
+    made(operation) {
+      const plan = runs.find(r => r.operation === operation && r.hash !== undefined)
+      return plan && { id: plan.id, hash: plan.hash ?? '', findings: plan.findings.size }
+    },
+
     begin(_connection, { id: operation, epoch }, options): Begun {
       const open = runs.find(r => r.operation === operation && r.state === 'running' && r.epoch < epoch)
       if (open) {
@@ -69,7 +75,7 @@ export function reconciliationTable(world: World, newId: () => string) {
       const previous = ended.at(-1)
       const number = (previous?.number ?? 0) + 1
       const ours = { number, operation, epoch, state: 'running' as const, previous }
-      runs.push({ ...ours, findings: new Map(), ...begun })
+      runs.push({ ...ours, findings: new Map(), hash: undefined, ...begun })
       return { resumed: false, ...begun }
     },
 
@@ -109,7 +115,8 @@ export function reconciliationTable(world: World, newId: () => string) {
       const hash = createPlanHash('ipam')
       for (const { subject, action, ours, theirs } of run.findings.values())
         hash.add({ subject, action, decision: 'accept', ours, theirs })
-      return { hash: hash.digest(), findings: run.findings.size }
+      run.hash = hash.digest()
+      return { hash: run.hash, findings: run.findings.size }
     },
   }
 

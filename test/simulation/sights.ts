@@ -2,7 +2,7 @@ import type { LedgerEntries } from '../../src/db/ledger-entries.ts'
 import type { LedgerGuests, ListedService } from '../../src/db/ledger-guests.ts'
 import type { Stuck, StuckDifference } from '../../src/db/stuck.ts'
 import type { Meaning, OurEntry } from '../../src/domain/findings.ts'
-import { assignmentOfMarker, type Marker, markerOf } from '../../src/domain/marker.ts'
+import { assignmentOfMarker, isMadeHere, type Marker, markerOf } from '../../src/domain/marker.ts'
 import { isTerminal } from '../../src/domain/states.ts'
 import { ascendingly } from './order.ts'
 import { space } from './snapshot.ts'
@@ -84,7 +84,8 @@ function meaningOf({ conflicts, assignments, openOperations }: Tables, marker: M
       o.assignment === undefined &&
       o.payload.marker === marker,
   )
-  return isLeaving || (row && (isComing || open.some(o => o.assignment === id))) ? 'in flight' : 'orphan'
+  if (isLeaving || isComing || open.some(o => o.assignment === id)) return 'in flight'
+  return row === undefined && isMadeHere(marker) ? 'lost' : 'orphan'
 }
 
 /** What src/db/ledger-guests.ts reads in SQL. A server's id is its name. */

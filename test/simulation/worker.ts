@@ -54,6 +54,7 @@ interface Parts {
 const settings: ReconcileSettings = {
   policies: {
     foreign: 'adopt',
+    lost: 'fix-theirs',
     owner: 'fix-theirs',
     conflict: 'report',
     stuck: 'fix-ours',
