@@ -30,6 +30,10 @@ export function operationTable(tables: Tables, world: World) {
   const isTwin = ({ id, state }: OperationRow) =>
     defect === 'twin claims' && state === 'running' && lately?.id === id && now() - lately.at < 20
 
+  /** When a running operation is taken back from a worker that is gone; in one broken build it never is. */
+  const leaseEnd = ({ leaseUntil = 0 }: OperationRow) =>
+    defect === 'nobody takes back what the dead held' ? undefined : leaseUntil + 1
+
   /** Whether the operation is in the hands of this claim. */
   function held({ id, epoch }: { id: string; epoch: number }): OperationRow | undefined {
     const operation = operations.get(id)
@@ -136,7 +140,7 @@ export function operationTable(tables: Tables, world: World) {
     nextDue(): number | undefined {
       let next: number | undefined
       for (const o of tables.openOperations()) {
-        const at = o.state === 'running' ? (o.leaseUntil ?? 0) + 1 : isAsleep(o) ? o.announceAt : undefined
+        const at = o.state === 'running' ? leaseEnd(o) : isAsleep(o) ? o.announceAt : undefined
         if (at !== undefined && (next === undefined || at < next)) next = at
       }
       return next
