@@ -12,7 +12,7 @@ const mostSlow = 10
  *
  * @param patienceMs when ten have waited for longer than this, nobody else is let in
  */
-export function createRush({ patienceMs = 400, now = () => performance.now() } = {}) {
+export function createRush({ patienceMs = 250, now = () => performance.now() } = {}) {
   /** When each began, in this order. */
   const under = new Set<{ since: number }>()
 

@@ -51,7 +51,11 @@ export function createIntake(options: {
   backlog?: Backlog
 }): Intake {
   const { db, clock, announce, backlog = boundless } = options
-  const shared = batched((submissions: Submission[]) => take(submissions), { size: 50, parallel: 2 })
+  const shared = batched((submissions: Submission[]) => take(submissions), {
+    size: 100,
+    parallel: 2,
+    weight: ({ events }) => events.length,
+  })
 
   async function take(submissions: Submission[]): Promise<(Receipt[] | IpbridgeError)[]> {
     const { results, announcements } = await storeAtLast(submissions)

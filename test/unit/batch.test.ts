@@ -4,7 +4,7 @@ import { until } from '../helpers/until.ts'
 
 describe('Concurrent calls', () => {
   /** A statement that doubles numbers: it ends when it is told to, and fails where a number is negative. */
-  function setUp(options: { size: number; parallel: number }) {
+  function setUp(options: { size: number; parallel: number; weight?: (item: number) => number }) {
     const batches: number[][] = []
     const ends: (() => void)[] = []
     const double = batched(async (items: number[]) => {
@@ -35,6 +35,14 @@ describe('Concurrent calls', () => {
     await end()
     expect(await others).toEqual([4, 6])
     expect(batches).toEqual([[1], [2, 3]])
+  })
+
+  it('are cut into statements of a weight, each of one call at least', async () => {
+    const { batches, double, end } = setUp({ size: 10, parallel: 1, weight: item => item })
+    const results = Promise.all([4, 6, 1, 20, 2].map(double))
+    for (let n = 0; n < 4; n++) await end()
+    expect(await results).toEqual([8, 12, 2, 40, 4])
+    expect(batches).toEqual([[4, 6], [1], [20], [2]])
   })
 
   it('are cut into statements of a size, so many of them at once', async () => {
