@@ -7,7 +7,7 @@ import { beginning, type Happening } from './script.ts'
 type Of<K extends Happening['kind']> = Extract<Happening, { kind: K }>
 
 /** Carries out what the script says. */
-export function createFate(world: World, installation: Installation) {
+export function createFate(world: World, installation: Installation, script: readonly Happening[]) {
   const { scheduler } = world
   const { tables, operations, workers, billing, desk, plans, queue } = installation
   const meddle = simulatedMeddling(world, installation)
@@ -86,16 +86,29 @@ export function createFate(world: World, installation: Installation) {
       a => a.service === service && a.address !== undefined && (which === 'any' || a.state === 'active'),
     )
 
+  /** Whether all that was said of a service by now has been taken in: then everybody means the same by an address. */
+  function isAllHeard(service: string): boolean {
+    return script.every(happening => {
+      if (happening.kind !== 'event' || Date.parse(happening.event.time ?? '') > scheduler.now()) return true
+      const { event } = happening
+      const { data } = event
+      const whose = typeof data.service === 'object' ? data.service.id : data.service
+      return whose !== service || tables.events.has(`${event.source}\n${event.id}`)
+    })
+  }
+
   /** What is said the first time stays said: a message that is sent again is the same one. */
   const said = new Map<string, Parameters<typeof billing.send>[0]>()
   function speakOfAddress({ id, service, nth, ptr }: Of<'about an address'>): void {
-    const mine = addressesOf(service, ptr === undefined ? 'active' : 'any')
+    const isCancelled = ptr === undefined
+    const mine =
+      isCancelled && !isAllHeard(service) ? [] : addressesOf(service, isCancelled ? 'active' : 'any')
     const address = mine[nth % Math.max(mine.length, 1)]?.address
     const common = { id, at: (scheduler.now() - beginning) / 60_000 }
     const named = () => events.ptrChanged(address ?? `10.0.0.${nth + 1}`, ptr ?? null, { ...common, service })
-    // Nobody cancels an address that nobody has: then it is an order that is cancelled.
+    // Nobody cancels an address that nobody has, or whose slot a late event may yet give anew: then it is an order.
     const cancelled = () => events.cancelled(service, address ? { address } : { order: 'o9' }, common)
-    const event = said.get(id) ?? (ptr === undefined ? cancelled() : named())
+    const event = said.get(id) ?? (isCancelled ? cancelled() : named())
     said.set(id, event)
     void billing.send(event)
   }

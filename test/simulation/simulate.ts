@@ -48,7 +48,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
   const { scheduler } = world
   const installation = createInstallation(world)
   const { tables, ipam, panels, workers, desk, plans, runs } = installation
-  const fate = createFate(world, installation)
+  const fate = createFate(world, installation, script)
 
   const snapshot = () => {
     const guests = [...panels].flatMap(([server, { books }]) =>
