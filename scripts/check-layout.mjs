@@ -17,11 +17,11 @@ const rules = [
     allows: target => target.startsWith('src/domain/'),
   },
   {
-    name: 'workers import the domain, the errors and the step they share; of ports only the types',
+    name: 'workers import the domain, the errors and the steps they share; of ports only the types',
     files: /^workers\//,
     concerns: target => target.startsWith('src/') || target.startsWith('workers/'),
     allows: target =>
-      target.startsWith('src/domain/') || ['src/errors.ts', 'src/queue/mark-conflict.ts'].includes(target),
+      target === 'src/errors.ts' || ['src/domain/', 'workers/steps/'].some(place => target.startsWith(place)),
     types: true,
   },
   {

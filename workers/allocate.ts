@@ -7,9 +7,9 @@ import { isMainSlot } from '../src/domain/service-state.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { AddressNetwork, IpamRecord } from '../src/ipam/driver.ts'
-import { markConflict } from '../src/queue/mark-conflict.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
+import { markConflict } from './steps/mark-conflict.ts'
 
 /** So many granted addresses may belong to someone else before an operator has to look at the books. */
 const mostConflicts = 10

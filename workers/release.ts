@@ -6,9 +6,9 @@ import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.t
 import { isEntitled } from '../src/domain/states.ts'
 import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { Held } from '../src/ipam/driver.ts'
-import { markConflict } from '../src/queue/mark-conflict.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
+import { markConflict } from './steps/mark-conflict.ts'
 
 /** How often a release looks whether the address that takes its place is ready. */
 const replacementMs = 30_000

@@ -1,8 +1,8 @@
-import type { Holder, Reservations } from '../db/reservations.ts'
-import { FenceLost } from '../errors.ts'
-import type { Held } from '../ipam/driver.ts'
-import type { Ipam } from './ports.ts'
-import type { Run } from './run.ts'
+import type { Holder, Reservations } from '../../src/db/reservations.ts'
+import { FenceLost } from '../../src/errors.ts'
+import type { Held } from '../../src/ipam/driver.ts'
+import type { Ipam } from '../../src/queue/ports.ts'
+import type { Run } from '../../src/queue/run.ts'
 
 /**
  * What a processor does when the IPAM has granted an address that another service has: it is given the conflict PTR,
