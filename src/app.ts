@@ -2,6 +2,7 @@ import { allocate } from '../workers/allocate.ts'
 import { ptr } from '../workers/ptr.ts'
 import { reconcile } from '../workers/reconcile.ts'
 import { release } from '../workers/release.ts'
+import type { Served } from './api/serve.ts'
 import { billmanager } from './billing/billmanager/driver.ts'
 import { billingCores } from './billing/cores.ts'
 import { createDeliverer } from './billing/deliverer.ts'
@@ -264,23 +265,11 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     }
   }
 
-  /** Begins to answer HTTP on HOST and PORT. @returns where, and how to stop: in order, and in bounded time */
-  async function serve(): Promise<{ url: string; close(): Promise<void> }> {
+  /** Begins to answer HTTP on HOST and PORT. */
+  async function serve(): Promise<Served> {
     // Only loaded where it is needed: workers and commands do without, and start much sooner.
-    const { createApi } = await import('./api/app.ts')
-    const api = await createApi({ desk, intake, queues, log })
-    const url = await api.listen({ host: config.host, port: config.port })
-    return {
-      url,
-      async close() {
-        // A connection whose last answer went out after closing began would stay until its client hangs up.
-        const idle = setInterval(() => api.server.closeIdleConnections(), 100)
-        const force = setTimeout(() => api.server.closeAllConnections(), 10_000)
-        await api.close()
-        clearInterval(idle)
-        clearTimeout(force)
-      },
-    }
+    const { serveApi } = await import('./api/serve.ts')
+    return serveApi({ desk, intake, queues, log }, config)
   }
 
   async function close(): Promise<void> {
