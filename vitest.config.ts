@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** What all projects share. They do not extend what is below: each would set up its own PostgreSQL and Redis. */
-const common = { testTimeout: 30_000, hookTimeout: 60_000 }
+const common = { testTimeout: 30_000, hookTimeout: 60_000, isolate: false }
 
 // What touches a queue runs twice: the two backends of BullMQ must be interchangeable.
 const onQueue = (backend: 'postgres' | 'redis') => ({
