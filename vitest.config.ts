@@ -3,19 +3,22 @@ import { defineConfig } from 'vitest/config'
 /** What all projects share. They do not extend what is below: each would set up its own PostgreSQL and Redis. */
 const common = { testTimeout: 30_000, hookTimeout: 60_000, isolate: false }
 
-// What touches a queue runs twice: the two backends of BullMQ must be interchangeable.
-const onQueue = (backend: 'postgres' | 'redis') => ({
-  test: {
-    ...common,
-    name: `queue-${backend}`,
-    include: [
-      'test/integration/**/*.test.ts',
-      'test/stories/**/*.test.ts',
-      'test/crash/**/*.test.ts',
-      'test/fuzz/queue/*.test.ts',
-    ],
-    env: { IPBRIDGE_TEST_QUEUE: backend },
-  },
+/** Where the queue matters, the tests run twice: the two backends of BullMQ must be interchangeable. */
+const onBoth = [
+  'test/integration/*.test.ts',
+  'test/integration/{queue,network,restore}/*.test.ts',
+  'test/integration/api/{dashboard,events,health,serve}.test.ts',
+  'test/integration/cli/signals.test.ts',
+  'test/stories/**/*.test.ts',
+  'test/crash/**/*.test.ts',
+  'test/fuzz/queue/*.test.ts',
+]
+
+/** Doors, drivers and desks are the same whatever a worker is told by. */
+const onOne = ['test/integration/*/*.test.ts']
+
+const onQueue = (backend: 'postgres' | 'redis', include: string[]) => ({
+  test: { ...common, name: `queue-${backend}`, include, env: { IPBRIDGE_TEST_QUEUE: backend } },
 })
 
 export default defineConfig({
@@ -39,8 +42,8 @@ export default defineConfig({
           ],
         },
       },
-      onQueue('postgres'),
-      onQueue('redis'),
+      onQueue('postgres', [...onBoth, ...onOne]),
+      onQueue('redis', onBoth),
     ],
   },
 })
