@@ -44,7 +44,8 @@ const calls: Calls = {
 }
 
 const strangeName = 'strange.example.org'
-const lostMarker = 'ipb:01890000-0000-7000-8000-000000000001'
+/** Of an id that ipbridge cannot have given: else the ledger could be a restored one, and the record is let alone. */
+const orphanMarker = 'ipb:01890000-0000-4000-8000-000000000001'
 
 function inTheLedger(): never {
   throw new Error('its books are in the ledger')
@@ -66,7 +67,7 @@ const memory: IpamSubject = {
         books.records.delete(freed)
         const record = books.records.get(named)
         if (record) books.records.set(named, { ...record, ptr: strangeName })
-        books.records.set(left, { address: left, marker: lostMarker, owner: 'nobody main' })
+        books.records.set(left, { address: left, marker: orphanMarker, owner: 'nobody main' })
       },
       remember: () => rememberMap(books.records),
       stop: async () => {},
@@ -145,7 +146,7 @@ const ipmanager = (name: string, keepsNotes: boolean): IpamSubject => ({
       drift(freed, named, left) {
         panel.drift.release(freed)
         panel.drift.rename(named, strangeName)
-        panel.drift.grant(left, { owner: 'bill', iptype: 'main', note: lostMarker })
+        panel.drift.grant(left, { owner: 'bill', iptype: 'main', note: orphanMarker })
       },
       remember: panel.remember,
       stop: () => panel.stop(),
