@@ -3,6 +3,9 @@ import { assignmentOfMarker, findMarker, type Marker } from '../../src/domain/ma
 import type { HistoryEntry } from '../../src/simulators/ipmanager/history.ts'
 import type { ShownRecord } from '../../src/simulators/ipmanager/record.ts'
 
+/** The name that is written where an address was granted twice. */
+const conflictMark = 'dns.set.error.'
+
 /** What the panel itself has written down. */
 export interface PanelBooks {
   /** Everything that ever changed, oldest first. */
@@ -14,8 +17,9 @@ export interface PanelBooks {
 
 /**
  * Judges by the panel's own books: nothing was done twice, however often it was tried. Under one marker an address is
- * granted once and given back once, and its name is changed at most once by each operation; nobody gets an address that
- * somebody has, or that was given back a moment ago.
+ * granted once and given back once, and its name is changed at most once by each operation, which may also mark a
+ * conflict once: when its worker dies before that is stored, the other may have let go of the address until the next
+ * try. Nobody gets an address that somebody has, or that was given back a moment ago.
  */
 export function judgePanel(
   { history, held, cooldownSeconds }: PanelBooks,
@@ -26,13 +30,13 @@ export function judgePanel(
 
   const holders = new Map<string, HistoryEntry>()
   const goneAt = new Map<string, number>()
-  const deeds = new Map<Marker, { granted: string[]; released: string[]; names: string[] }>()
+  const deeds = new Map<Marker, { granted: string[]; released: string[]; names: string[]; marks: string[] }>()
 
   for (const entry of history) {
     const { what, ip } = entry
     const before = holders.get(ip)
     const marker = findMarker(entry.note || before?.note)
-    const deed = deeds.get(marker ?? '') ?? { granted: [], released: [], names: [] }
+    const deed = deeds.get(marker ?? '') ?? { granted: [], released: [], names: [], marks: [] }
     if (marker !== undefined) deeds.set(marker, deed)
     if (what === 'granted') {
       if (before) say(1, `the IPAM gave ${ip} to ${entry.note}, while ${before.note} had it`)
@@ -45,7 +49,8 @@ export function judgePanel(
       goneAt.set(ip, Date.parse(entry.at))
       deed.released.push(ip)
     } else if (what === 'changed' && before) {
-      if (entry.domain !== before.domain) deed.names.push(entry.domain || '(none)')
+      const said = entry.domain === conflictMark ? deed.marks : deed.names
+      if (entry.domain !== before.domain) said.push(entry.domain || '(none)')
       if (findMarker(entry.note) !== findMarker(before.note))
         say(5, `the marker of ${ip} was changed: ${entry.note}`)
       holders.set(ip, entry)
@@ -56,7 +61,7 @@ export function judgePanel(
   for (const { assignment } of operations) {
     if (assignment) worked.set(assignment, (worked.get(assignment) ?? 0) + 1)
   }
-  for (const [marker, { granted, released, names }] of deeds) {
+  for (const [marker, { granted, released, names, marks }] of deeds) {
     if (granted.length > 1) say(5, `${marker} was granted ${granted.length} addresses: ${granted.join(', ')}`)
     if (released.length > granted.length) say(5, `${marker} was given back ${released.length} times`)
     const most = worked.get(assignmentOfMarker(marker) ?? '') ?? 0
@@ -66,6 +71,7 @@ export function judgePanel(
         `the name under ${marker} was changed ${names.length} times by ${most} operations: ${names.join(', ')}`,
       )
     }
+    if (marks.length > most) say(5, `${marker} was marked ${marks.length} times by ${most} operations`)
   }
 
   const names = new Map(assignments.filter(({ state }) => state === 'active').map(a => [a.marker, a.ptr]))

@@ -179,6 +179,13 @@ describe('By the own books of the panel, the judge', () => {
     expect(oneMore(once, again)).toEqual(said(/^5: the name under .* was changed 2 times by 1 operations/))
   })
 
+  it('lets an operation mark a conflict, and name the address after all where the other one was gone, but not twice', () => {
+    const mark = (n: number) => deed('changed', n, { domain: 'dns.set.error.' })
+    const name = (n: number) => deed('changed', n, { domain: 'a.example.net.' })
+    expect(oneMore(mark(1), name(2))).not.toEqual(said(/^5: /))
+    expect(oneMore(mark(1), name(2), mark(3))).toEqual(said(/^5: .* was marked 2 times by 1 operations/))
+  })
+
   it('sees a marker that was overwritten', () => {
     expect(oneMore(deed('changed', 1, { note: 'somebody else' }))).toEqual(
       said(/^5: the marker of 10.32.0.1 was changed/),
