@@ -7,9 +7,9 @@ import { billmanager } from './billing/billmanager/driver.ts'
 import { billingCores } from './billing/cores.ts'
 import { createDeliverer } from './billing/deliverer.ts'
 import { sendWebhook } from './billing/webhook.ts'
-import { systemClock } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config.ts'
-import { openDatabase } from './db/client.ts'
+import { type Db, openDatabase } from './db/client.ts'
 import { createDeliveries } from './db/deliveries.ts'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from './db/embedded/postgres.ts'
 import { createImports } from './db/imports.ts'
@@ -18,7 +18,7 @@ import { createLedgerGuests } from './db/ledger-guests.ts'
 import { createLedgerServices } from './db/ledger-services.ts'
 import { migrate } from './db/migrate.ts'
 import { createNotes } from './db/notes.ts'
-import { type Claimed, createOperations } from './db/operations.ts'
+import { type Claimed, createOperations, type Operations } from './db/operations.ts'
 import { createProblems } from './db/problems.ts'
 import { createReconciliations } from './db/reconciliations.ts'
 import { createRegistry } from './db/registry.ts'
@@ -26,15 +26,15 @@ import { createReservations } from './db/reservations.ts'
 import { resolveSecrets } from './db/secret.ts'
 import { createStuck } from './db/stuck.ts'
 import { createTurns } from './db/turns.ts'
-import { createVault } from './db/vault.ts'
+import { createVault, type Vault } from './db/vault.ts'
 import { createDesk } from './desk/desk.ts'
 import { createForwardLook } from './dns/forward.ts'
 import { type OperationKind, operationKinds } from './domain/states.ts'
 import { createBacklog } from './intake/backlog.ts'
-import { createIntake } from './intake/intake.ts'
+import { createIntake, type Intake } from './intake/intake.ts'
 import { builtinIpam } from './ipam/builtin/driver.ts'
-import { createPoolDesk } from './ipam/builtin/pools.ts'
-import { createBuiltinStore, type Space } from './ipam/builtin/store.ts'
+import { createPoolDesk, type PoolDesk } from './ipam/builtin/pools.ts'
+import { type BuiltinStore, createBuiltinStore, type Space } from './ipam/builtin/store.ts'
 import { createUpkeep } from './ipam/builtin/upkeep.ts'
 import { type IpamFactory, ipamConnections } from './ipam/connections.ts'
 import { ipmanager } from './ipam/ipmanager/driver.ts'
@@ -47,7 +47,7 @@ import { type PanelFactory, serverPanels } from './panels/servers.ts'
 import { vdsmanager } from './panels/vdsmanager.ts'
 import { vmmanager5 } from './panels/vmmanager5.ts'
 import { vmmanager6 } from './panels/vmmanager6/driver.ts'
-import { createAnnouncer } from './queue/announcer.ts'
+import { type Announcer, createAnnouncer } from './queue/announcer.ts'
 import { migrateQueueTables, openQueues } from './queue/backend.ts'
 import { createDispatcher } from './queue/dispatcher.ts'
 import { startEventWorker } from './queue/event-worker.ts'
@@ -116,7 +116,6 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   // The ledger and the queue
   const { databaseConnections: connections = 16, silenceMs } = options
   const db = openDatabase(databaseUrl, { connections, ...(silenceMs === undefined ? {} : { silenceMs }) })
-  const registry = createRegistry(db, vault)
   const queues = openQueues({ redis, databaseUrl, log, silenceMs })
   const announcer = createAnnouncer(queues, log)
   const worker = `${process.pid}@${config.host}`
@@ -124,7 +123,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
   const backlog = createBacklog({ count: operations.waiting, most: config.maxBacklog, clock, log })
   const intake = createIntake({ db, clock, announce: announcer.announce, backlog })
 
-  // The built-in IPAM, and whoever else hands out addresses
+  // The built-in IPAM
   const store = createBuiltinStore(db)
   const pools = createPoolDesk(db)
   function onSpace(space: Space): void {
@@ -142,85 +141,12 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
       error => log.warn({ err: error }, 'whether there is space again could not be seen'),
     )
   }
-  const notes = createNotes(db)
-  const turns = createTurns(db, { worker })
   const upkeep = createUpkeep({ db, store, pools, onSpace })
-  const ipams = ipamConnections({
-    registry,
-    problems: createProblems(db),
-    log,
-    drivers: {
-      builtin: ({ id }) => builtinIpam({ connection: id, store, pools, onSpace }),
-      ipmanager: connection => ipmanager(connection, { notes, turns }),
-      ...options.ipamDrivers,
-    },
-  })
-  const panels = serverPanels({
-    registry,
-    drivers: {
-      none: noPanel,
-      vmmanager5,
-      vmmanager6,
-      vdsmanager,
-      dcimanager5,
-      proxmox,
-      ...options.panelDrivers,
-    },
-  })
 
-  // What billing is told
-  const pace = options.dispatchMs === undefined ? {} : { intervalMs: options.dispatchMs }
-  const deliveries = createDeliveries(db, vault)
-  const billings = billingCores({ deliveries, drivers: { billmanager } })
-  const senders = { webhook: sendWebhook, ...billings.senders }
-  const deliverer = createDeliverer({ deliveries, senders, log, ...pace })
-
-  // The four processors
-  const reconciliations = createReconciliations(db)
-  const entries = createLedgerEntries(db)
-  const lookAgain = createLookAgain(entries)
-  const ledgerGuests = createLedgerGuests(db)
-  const reservations = createReservations(db)
-  const guests = createGuests({ ledger: ledgerGuests, panel: panels.panel })
-  const stuck = createStuck(db)
-  const unbilled = createUnbilled({ ledger: createLedgerServices(db), cores: billings.all })
-  const ports = {
-    reservations,
-    ipamOf: ipams.ipamOf,
-    panelOf: knownGuest({ panelOf: panels.panelOf, ledger: ledgerGuests, reservations }),
-    lookForward: createForwardLook(options.nameServers ? { servers: options.nameServers } : {}),
-  }
-  const runner = createRunner({
-    operations,
-    processors: {
-      allocate: allocate(ports),
-      release: release(ports),
-      ptr: ptr(ports),
-      reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain, guests, stuck, unbilled }),
-    },
-    announce: announcer.announce,
-    onParked,
-    clock,
-    log,
-  })
-
-  // What people can see and do
-  const desk = createDesk({
-    db,
-    vault,
-    intake,
-    announcer,
-    ipams,
-    panels,
-    pools,
-    reconciliations,
-    recheck: createRecheck({ lookAgain, guests, stuck }),
-    deliveries,
-    billings,
-    sendWebhook,
-    imports: createImports(db),
-    onSpace,
-  })
+  const { ipams, panels, deliverer, runner, desk } = assemble(
+    { db, vault, clock, log, worker, announcer, operations, intake, store, pools, onSpace, onParked },
+    options,
+  )
 
   const nights = createNightly({
     db,
@@ -234,7 +160,7 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     announcer,
     ping: queues.ping,
     log,
-    ...pace,
+    ...paceOf(options),
     chores: [
       keepSchedule({ queues, schedule: config.nightly, onLoss: operations.announceAgain }),
       upkeep.sweep,
@@ -301,6 +227,116 @@ async function build(config: Config, log: Log, options: AppOptions, embedded: Em
     serve,
     close,
   }
+}
+
+/**
+ * The part that does not know what tells it of work: from the drivers to the desk. The tests in which workers die build
+ * theirs of it, too.
+ */
+export function assemble(
+  parts: {
+    db: Db
+    vault: Vault
+    clock: Clock
+    log: Log
+    worker: string
+    announcer: Announcer
+    operations: Operations
+    intake: Intake
+    store: BuiltinStore
+    pools: PoolDesk
+    onSpace: (space: Space) => void
+    onParked: (operation: Claimed) => void
+  },
+  options: Pick<AppOptions, 'dispatchMs' | 'nameServers' | 'ipamDrivers' | 'panelDrivers'>,
+) {
+  const { db, vault, clock, log, worker, announcer, operations, intake, store, pools, onSpace, onParked } =
+    parts
+  // Who hands out addresses, and who uses them
+  const registry = createRegistry(db, vault)
+  const notes = createNotes(db)
+  const turns = createTurns(db, { worker })
+  const ipams = ipamConnections({
+    registry,
+    problems: createProblems(db),
+    log,
+    drivers: {
+      builtin: ({ id }) => builtinIpam({ connection: id, store, pools, onSpace }),
+      ipmanager: connection => ipmanager(connection, { notes, turns }),
+      ...options.ipamDrivers,
+    },
+  })
+  const panels = serverPanels({
+    registry,
+    drivers: {
+      none: noPanel,
+      vmmanager5,
+      vmmanager6,
+      vdsmanager,
+      dcimanager5,
+      proxmox,
+      ...options.panelDrivers,
+    },
+  })
+
+  // What billing is told
+  const deliveries = createDeliveries(db, vault)
+  const billings = billingCores({ deliveries, drivers: { billmanager } })
+  const senders = { webhook: sendWebhook, ...billings.senders }
+  const deliverer = createDeliverer({ deliveries, senders, log, ...paceOf(options) })
+
+  // The four processors
+  const reconciliations = createReconciliations(db)
+  const entries = createLedgerEntries(db)
+  const lookAgain = createLookAgain(entries)
+  const ledgerGuests = createLedgerGuests(db)
+  const reservations = createReservations(db)
+  const guests = createGuests({ ledger: ledgerGuests, panel: panels.panel })
+  const stuck = createStuck(db)
+  const unbilled = createUnbilled({ ledger: createLedgerServices(db), cores: billings.all })
+  const ports = {
+    reservations,
+    ipamOf: ipams.ipamOf,
+    panelOf: knownGuest({ panelOf: panels.panelOf, ledger: ledgerGuests, reservations }),
+    lookForward: createForwardLook(options.nameServers ? { servers: options.nameServers } : {}),
+  }
+  const runner = createRunner({
+    operations,
+    processors: {
+      allocate: allocate(ports),
+      release: release(ports),
+      ptr: ptr(ports),
+      reconcile: reconcile({ ...ports, reconciliations, entries, lookAgain, guests, stuck, unbilled }),
+    },
+    announce: announcer.announce,
+    onParked,
+    clock,
+    log,
+  })
+
+  // What people can see and do
+  const desk = createDesk({
+    db,
+    vault,
+    intake,
+    announcer,
+    ipams,
+    panels,
+    pools,
+    reconciliations,
+    recheck: createRecheck({ lookAgain, guests, stuck }),
+    deliveries,
+    billings,
+    sendWebhook,
+    imports: createImports(db),
+    onSpace,
+  })
+
+  return { ipams, panels, deliverer, runner, desk }
+}
+
+function paceOf({ dispatchMs }: Pick<AppOptions, 'dispatchMs'>) {
+  return dispatchMs === undefined ? {} : { intervalMs: dispatchMs }
 }
 
 function everyTenth(chore: () => Promise<unknown>): () => Promise<unknown> {
