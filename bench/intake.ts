@@ -1,10 +1,10 @@
-import { Agent, request } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent } from 'node:http'
 import { createApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 import { freePort } from '../src/db/embedded/free-port.ts'
 import type { Actor } from '../src/desk/actor.ts'
 import { createLog } from '../src/log.ts'
+import { postEvents, type Target, untilUp } from './api-client.ts'
 import { serviceCreated } from './end-to-end.ts'
 import { type Stage, stop } from './stage.ts'
 
@@ -22,7 +22,7 @@ export async function intake(stage: Stage, count: number) {
   const port = await freePort()
   const api = stage.spawn(['api'], { PORT: `${port}` })
   const agent = new Agent({ keepAlive: true, maxSockets: clients })
-  const post = (body: string) => send({ port, token, agent, body })
+  const post = (body: string) => send({ port, token, agent }, body)
   try {
     await untilUp(port)
     await rate(500, 1, 'http-warm', post)
@@ -56,38 +56,7 @@ async function rate(
   return Math.round(count / ((performance.now() - begun) / 1000))
 }
 
-function send(options: { port: number; token: string; agent: Agent; body: string }): Promise<void> {
-  const { port, token, agent, body } = options
-  const headers = {
-    authorization: `Bearer ${token}`,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-  }
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { port, host: '127.0.0.1', path: '/api/v1/events', method: 'POST', agent, headers },
-      response => {
-        response.resume()
-        response.once('end', () => {
-          if (response.statusCode === 202) resolve()
-          else reject(new Error(`the API answered ${response.statusCode}`))
-        })
-      },
-    )
-    call.once('error', reject)
-    call.end(body)
-  })
-}
-
-/** Waits until the API answers. */
-export async function untilUp(port: number): Promise<void> {
-  for (let tries = 0; tries < 1_200; tries++) {
-    const up = await fetch(`http://127.0.0.1:${port}/healthz`).then(
-      answer => answer.ok,
-      () => false,
-    )
-    if (up) return
-    await sleep(50)
-  }
-  throw new Error('the API did not come up within a minute')
+async function send(target: Target, body: string): Promise<void> {
+  const { status } = await postEvents(target, body)
+  if (status !== 202) throw new Error(`the API answered ${status}`)
 }

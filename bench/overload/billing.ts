@@ -1,5 +1,6 @@
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { postEvents } from '../api-client.ts'
 
 /** How many requests are under way at once, as from a billing core with a pool of connections. */
 const atOnce = 50
@@ -40,6 +41,7 @@ export async function rush(options: {
 }): Promise<Told> {
   const { next, perSecond, batch, seconds } = options
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
+  const target = { port: options.port, token: options.token, agent }
   const told: Told = {
     accepted: new Set(),
     acceptedMs: [],
@@ -63,10 +65,9 @@ export async function rush(options: {
 
   async function send(events: { id: string }[]): Promise<void> {
     const since = performance.now()
-    const { status, retryAfter } = await post(options, agent, JSON.stringify(events)).catch(error => ({
-      status: `no answer (${error.code ?? error.message})`,
-      retryAfter: 1,
-    }))
+    const { status, retryAfter } = await postEvents(target, JSON.stringify(events), {
+      timeoutMs: patienceMs,
+    }).catch(error => ({ status: `no answer (${error.code ?? error.message})`, retryAfter: 1 }))
     const ms = performance.now() - since
     if (status === 202) {
       told.acceptedMs.push(ms)
@@ -94,42 +95,4 @@ export async function rush(options: {
   agent.destroy()
   told.left = Math.round(seconds * perSecond) - told.accepted.size
   return told
-}
-
-function post(
-  { port, token }: { port: number; token: string },
-  agent: Agent,
-  body: string,
-): Promise<{ status: number | string; retryAfter: number }> {
-  const headers = {
-    authorization: `Bearer ${token}`,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-  }
-  return new Promise((resolve, reject) => {
-    const call = request(
-      {
-        port,
-        host: '127.0.0.1',
-        path: '/api/v1/events',
-        method: 'POST',
-        agent,
-        headers,
-        timeout: patienceMs,
-      },
-      response => {
-        response.resume()
-        response.once('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            retryAfter: Number(response.headers['retry-after'] ?? 1),
-          }),
-        )
-        response.once('error', reject)
-      },
-    )
-    call.once('timeout', () => call.destroy(new Error('timeout')))
-    call.once('error', reject)
-    call.end(body)
-  })
 }
