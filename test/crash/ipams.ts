@@ -3,7 +3,7 @@ import { memoryIpam } from '../../src/ipam/memory.ts'
 import { type Memory, rememberMap } from '../../src/simulators/remember.ts'
 import { admin } from '../helpers/api.ts'
 import type { TestApp } from '../helpers/app.ts'
-import { startIpmanager } from '../helpers/ipmanager.ts'
+import { billAccounts, billUsers, startIpmanager } from '../helpers/ipmanager.ts'
 import { type Calls, told } from './told.ts'
 import type { Watch } from './watch.ts'
 
@@ -106,16 +106,7 @@ const ipmanager = (name: string, keepsNotes: boolean): IpamSubject => ({
       state: {
         networks: Object.values(layout).map(cidr => ({ cidr })),
         groups: Object.keys(layout).map(group => ({ name: group })),
-        users: [
-          { name: 'bill_admin', password: 'admin-password', level: 29, rights: [], hidden: [] },
-          {
-            name: 'bill',
-            password: 'bill-password',
-            level: 16,
-            rights: Object.entries(layout).map(([iptype, range]) => ({ range, iptype })),
-            hidden: [],
-          },
-        ],
+        users: billUsers(Object.entries(layout).map(([iptype, range]) => ({ range, iptype }))),
       },
     })
     return {
@@ -126,10 +117,7 @@ const ipmanager = (name: string, keepsNotes: boolean): IpamSubject => ({
           name: 'ipm',
           driver: 'ipmanager',
           url: panel.url,
-          login: 'bill',
-          password: 'bill-password',
-          adminlogin: 'bill_admin',
-          adminpassword: 'admin-password',
+          ...billAccounts,
           options: {
             groups: Object.keys(layout),
             networks: Object.entries(layout).map(([pool, cidr]) => ({

@@ -1,6 +1,12 @@
 import { admin } from './api.ts'
 import { startTestApp, type TestApp } from './app.ts'
-import { type Ipmanager, type IpmanagerOptions, startIpmanager } from './ipmanager.ts'
+import {
+  billAccounts,
+  billUsers,
+  type Ipmanager,
+  type IpmanagerOptions,
+  startIpmanager,
+} from './ipmanager.ts'
 
 /** ipbridge whose server node1 takes its addresses from a panel, through the connection `ipm`. */
 export interface PanelApp {
@@ -23,10 +29,7 @@ export async function startPanelApp(
     name: 'ipm',
     driver: 'ipmanager',
     url: panel.url,
-    login: 'bill',
-    password: 'bill-password',
-    adminlogin: 'bill_admin',
-    adminpassword: 'admin-password',
+    ...billAccounts,
     ...given.connection,
   })
   await app.desk.servers.add(admin, { name: 'node1', panel: 'none', connection: 'ipm' })
@@ -46,16 +49,7 @@ export function panelWith(range: string): IpmanagerOptions {
     state: {
       networks: [{ cidr: range }],
       groups: [{ name: 'public' }],
-      users: [
-        { name: 'bill_admin', password: 'admin-password', level: 29, rights: [], hidden: [] },
-        {
-          name: 'bill',
-          password: 'bill-password',
-          level: 16,
-          rights: [{ range, iptype: 'public' }],
-          hidden: [],
-        },
-      ],
+      users: billUsers([{ range, iptype: 'public' }]),
     },
   }
 }

@@ -11,6 +11,20 @@ export {
 export const bill = 'bill:bill-password'
 export const billAdmin = 'bill_admin:admin-password'
 
+/** The same two, as a connection names them. */
+export const billAccounts = {
+  login: 'bill',
+  password: 'bill-password',
+  adminlogin: 'bill_admin',
+  adminpassword: 'admin-password',
+}
+
+/** The same two, as users of a panel. @param rights what `bill` may take from */
+export const billUsers = (rights: { range: string; iptype: string }[]) => [
+  { name: 'bill_admin', password: 'admin-password', level: 29, rights: [], hidden: [] },
+  { name: 'bill', password: 'bill-password', level: 16, rights, hidden: [] },
+]
+
 export interface RawAnswer {
   status: number
   contentType: string | undefined

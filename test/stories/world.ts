@@ -1,7 +1,7 @@
 import type { PanelDriver } from '../../src/panels/driver.ts'
 import { admin } from '../helpers/api.ts'
 import { startTestApp } from '../helpers/app.ts'
-import { startIpmanager } from '../helpers/ipmanager.ts'
+import { billAccounts, startIpmanager } from '../helpers/ipmanager.ts'
 import { type Received, startReceiver } from '../helpers/receiver.ts'
 import { until } from '../helpers/until.ts'
 import type { Subject } from './subject.ts'
@@ -35,10 +35,7 @@ export async function startWorld(subject: Subject) {
     name: 'ipm',
     driver: 'ipmanager',
     url: ipmanager.url,
-    login: 'bill',
-    password: 'bill-password',
-    adminlogin: 'bill_admin',
-    adminpassword: 'admin-password',
+    ...billAccounts,
     options: { networks: [{ cidr: '203.0.113.0/24', gateway: '203.0.113.1' }] },
   })
   await app.desk.servers.add(admin, { name: 'node1', connection: 'ipm', ...panel.server })

@@ -6,7 +6,7 @@ import { admin } from '../../helpers/api.ts'
 import { queueMissing } from '../../helpers/app.ts'
 import { authority, certificates } from '../../helpers/certificates.ts'
 import { events } from '../../helpers/events.ts'
-import { type Ipmanager, startIpmanager } from '../../helpers/ipmanager.ts'
+import { billAccounts, type Ipmanager, startIpmanager } from '../../helpers/ipmanager.ts'
 import { type PanelApp, startPanelApp } from '../../helpers/ipmanager-app.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -44,10 +44,7 @@ describe.skipIf(queueMissing)('A connection to IPmanager that does not work', ()
     const { desk, intake } = bed.app
     const name = `trouble-${++count}`
     const accounts = {
-      login: 'bill',
-      password: 'bill-password',
-      adminlogin: 'bill_admin',
-      adminpassword: 'admin-password',
+      ...billAccounts,
     }
     await desk.connections.add(admin, { name, driver: 'ipmanager', ...accounts, ...connection } as never)
     await desk.servers.add(admin, { name, panel: 'none', connection: name })

@@ -4,7 +4,7 @@ import { checkInvariants } from '../../../src/domain/invariants.ts'
 import { admin } from '../../helpers/api.ts'
 import { backend, queueMissing, startTestApp, type TestApp } from '../../helpers/app.ts'
 import { events } from '../../helpers/events.ts'
-import { type Ipmanager, startIpmanager } from '../../helpers/ipmanager.ts'
+import { billAccounts, type Ipmanager, startIpmanager } from '../../helpers/ipmanager.ts'
 import { panelWith } from '../../helpers/ipmanager-app.ts'
 import { recoveryMs } from '../../helpers/network.ts'
 import { proxyTo } from '../../helpers/proxy.ts'
@@ -27,10 +27,7 @@ describe.skipIf(queueMissing || backend !== 'redis')(
         name: 'ipm',
         driver: 'ipmanager',
         url: proxy.url,
-        login: 'bill',
-        password: 'bill-password',
-        adminlogin: 'bill_admin',
-        adminpassword: 'admin-password',
+        ...billAccounts,
         options: { timeoutSeconds: 1 },
       })
       await app.desk.servers.add(admin, { name: 'node1', panel: 'none', connection: 'ipm' })

@@ -6,7 +6,7 @@ import { startVmmanager5 } from '../../../src/simulators/vmmanager5/start.ts'
 import { admin } from '../../helpers/api.ts'
 import { joinTestApp, type TestApp } from '../../helpers/app.ts'
 import { events } from '../../helpers/events.ts'
-import { type Ipmanager, startIpmanager } from '../../helpers/ipmanager.ts'
+import { billAccounts, type Ipmanager, startIpmanager } from '../../helpers/ipmanager.ts'
 import { panelWith } from '../../helpers/ipmanager-app.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -45,10 +45,7 @@ export async function furnish(app: Pick<TestApp, 'desk'>, { ipam, panels }: Outs
     name: 'ipm',
     driver: 'ipmanager',
     url: ipam.url,
-    login: 'bill',
-    password: 'bill-password',
-    adminlogin: 'bill_admin',
-    adminpassword: 'admin-password',
+    ...billAccounts,
     options: { reconcile: { firstPtrs: 'as-usual' } },
   })
   for (const [name, { url }] of Object.entries(panels)) {
