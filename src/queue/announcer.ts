@@ -2,12 +2,12 @@ import type { Announcement } from '../db/operations.ts'
 import { type OperationKind, operationKinds } from '../domain/states.ts'
 import type { Log } from '../log.ts'
 import type { QueueBackend } from './backend.ts'
-import { jobIdOf, jobOf, turnJobIdOf } from './names.ts'
+import { jobIdOf, jobIdsOf, jobOf, turnJobIdOf } from './names.ts'
 
 /** Tells the queue about operations. */
 export interface Announcer {
   /**
-   * Adds a job for each operation. A job that is still in the queue is not added again.
+   * Adds a job for each operation. One that still waits in the queue is not added again.
    * Never fails: what the queue did not hear now, the dispatcher tells it later.
    */
   announce(operations: Announcement[]): Promise<void>
@@ -29,26 +29,43 @@ const jobOptions = {
 
 export function createAnnouncer(queues: QueueBackend, log: Log): Announcer {
   /**
-   * A queue that is newer than the ledger, because that was restored from a backup, may remember as failed what is
-   * still to be done, and takes no second job of its id.
+   * Whether an operation that was announced, and that nobody has claimed, waits in the queue: then one job is enough.
+   * The queue may also take a job for being worked on that went down with its worker, and it would be a minute until it
+   * notices. Or it is newer than the ledger, which was restored from a backup, and remembers as failed what is still to
+   * be done: that is forgotten.
    */
-  async function forgetFailed({ kind, id, epoch }: Announcement): Promise<void> {
+  async function waits({ kind, id, epoch }: Announcement): Promise<boolean> {
     const queue = queues.queue(kind)
-    for (const jobId of [jobIdOf(kind, id, epoch), turnJobIdOf(kind, id, epoch)]) {
-      if ((await queue.getJobState(jobId)) === 'failed') await queue.remove(jobId)
-    }
+    const ids = [jobIdOf(kind, id, epoch), turnJobIdOf(kind, id, epoch)]
+    const jobs = (await Promise.all(ids.map(jobId => queue.getJob(jobId)))).filter(job => job !== undefined)
+    await Promise.all(jobs.filter(job => job.finishedOn !== undefined).map(job => job.remove()))
+    return jobs.some(job => job.processedOn === undefined)
+  }
+
+  /** Leaves out what need not be announced once more. A look costs as much as an announcement: so the first is made at once. */
+  async function unheard(operations: Announcement[]): Promise<Announcement[]> {
+    const isHeard = await Promise.all(
+      operations.map(operation => (operation.announcements ?? 0) > 1 && waits(operation)),
+    )
+    return operations.filter((_, n) => !isHeard[n])
+  }
+
+  async function add(kind: OperationKind, operations: Announcement[]): Promise<void> {
+    const jobs = (await unheard(operations)).map(jobOf)
+    if (jobs.length === 0) return
+    await queues
+      .queue(kind)
+      .addBulk(jobs.map(({ name, data, opts }) => ({ name, data, opts: { ...jobOptions, ...opts } })))
   }
 
   return {
     async announce(operations) {
-      // Not each time: a queue may also be long, and a look costs as much as an announcement.
-      const unheard = operations.filter(({ announcements = 0 }) => announcements % 4 === 2)
-      await Promise.allSettled(unheard.map(forgetFailed))
-      const added = operationKinds.map(kind => {
-        const members = operations.filter(operation => operation.kind === kind).map(jobOf)
-        const jobs = members.map(({ name, data, opts }) => ({ name, data, opts: { ...jobOptions, ...opts } }))
-        return jobs.length === 0 ? [] : queues.queue(kind).addBulk(jobs)
-      })
+      const added = operationKinds.map(kind =>
+        add(
+          kind,
+          operations.filter(operation => operation.kind === kind),
+        ),
+      )
       for (const result of await Promise.allSettled(added)) {
         if (result.status === 'rejected') {
           log.warn({ err: result.reason }, 'the queue is away; the dispatcher announces the operations later')
@@ -58,7 +75,7 @@ export function createAnnouncer(queues: QueueBackend, log: Log): Announcer {
 
     async forget(kind, id, epoch) {
       const epochs = Array.from({ length: Math.min(epoch, 50) + 1 }, (_, back) => epoch - back)
-      const ids = epochs.flatMap(each => [jobIdOf(kind, id, each), turnJobIdOf(kind, id, each)])
+      const ids = epochs.flatMap(each => jobIdsOf(kind, id, each))
       await Promise.allSettled(ids.map(jobId => queues.queue(kind).remove(jobId)))
     },
   }

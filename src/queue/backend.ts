@@ -6,7 +6,7 @@ import {
   Worker,
   type WorkerOptions,
 } from 'bullmq'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type Redis, type RedisOptions } from 'ioredis'
 import pg from 'pg'
 import { atMost } from '../at-most.ts'
 import { openPool, usualSilenceMs } from '../db/pool.ts'
@@ -14,6 +14,7 @@ import type { Log } from '../log.ts'
 import { allQueues } from './names.ts'
 import type { RedisTarget } from './redis-url.ts'
 import { sturdyPostgresBackend } from './sturdy-postgres.ts'
+import { SturdyRedis } from './sturdy-redis.ts'
 
 /** BullMQ on Redis or on PostgreSQL: nothing else in ipbridge knows which. */
 export interface QueueBackend {
@@ -132,9 +133,9 @@ function connect(target: RedisTarget, profile: RedisOptions, log: Log): Redis | 
       return new Cluster(nodes, { redisOptions: common, enableOfflineQueue })
     }
     if (target.mode === 'sentinel') {
-      return new Redis({ ...common, db, sentinels: nodes, name: master ?? '' })
+      return new SturdyRedis({ ...common, db, sentinels: nodes, name: master ?? '' })
     }
-    return new Redis({ ...common, db, ...nodes[0] })
+    return new SturdyRedis({ ...common, db, ...nodes[0] })
   }
 }
 

@@ -10,11 +10,15 @@ export const operationQueues: readonly OperationKind[] = operationKinds
 
 export const allQueues: readonly string[] = [eventQueue, ...operationQueues]
 
+/** So many jobs of one operation are enough, should nobody claim it for hours. */
+const mostAgain = 6
+
 /** What a job says: look at this operation. The truth about it is in PostgreSQL. */
 const jobData = z.object({ v: z.literal(1), operation: z.uuid() })
 
-export function jobOf({ id, kind, epoch, turn }: Announcement) {
-  const jobId = turn ? turnJobIdOf(kind, id, epoch) : jobIdOf(kind, id, epoch)
+export function jobOf({ id, kind, epoch, turn, announcements = 0 }: Announcement) {
+  const first = turn ? turnJobIdOf(kind, id, epoch) : jobIdOf(kind, id, epoch)
+  const jobId = announcements > 1 ? againJobIdOf(kind, id, epoch, announcements) : first
   return { name: kind, data: { v: 1, operation: id }, opts: { jobId } }
 }
 
@@ -32,6 +36,20 @@ export function jobIdOf(kind: OperationKind, operation: string, epoch: number): 
  */
 export function turnJobIdOf(kind: OperationKind, operation: string, epoch: number): string {
   return `${jobIdOf(kind, operation, epoch)}-turn`
+}
+
+/**
+ * For an operation that nobody has claimed, although it was announced: a job that went down with its worker keeps its
+ * id until the queue notices.
+ */
+function againJobIdOf(kind: OperationKind, operation: string, epoch: number, announcements: number): string {
+  return `${jobIdOf(kind, operation, epoch)}-${Math.min(announcements, mostAgain)}`
+}
+
+/** All ids that jobs between two claims of an operation may have. */
+export function jobIdsOf(kind: OperationKind, operation: string, epoch: number): string[] {
+  const again = Array.from({ length: mostAgain }, (_, n) => againJobIdOf(kind, operation, epoch, n + 1))
+  return [jobIdOf(kind, operation, epoch), turnJobIdOf(kind, operation, epoch), ...again]
 }
 
 /** @returns undefined where the job is not one of ours */
