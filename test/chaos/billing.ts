@@ -39,6 +39,8 @@ export function createBilling(options: {
 }) {
   const { urls, token, random, next, perSecond } = options
   const account: Sent[] = []
+  /** How much of what was said of a service may still be on its way; what was given up may be so forever. */
+  const unheard = new Map<string, number>()
   const resent = { 'without an answer': 0, 'after 429': 0, 'after 5xx': 0, 'for safety': 0 }
   let underWay = 0
   let isOver = false
@@ -60,8 +62,11 @@ export function createBilling(options: {
 
   async function say(saying: Saying): Promise<void> {
     if ('event' in saying) return send(saying.event)
-    const address = await addressOf(saying.about)
-    if (address !== undefined) await send(saying.say(address))
+    const { about, whenHeard = false } = saying
+    if (whenHeard && unheard.has(about)) return
+    const address = await addressOf(about)
+    // Meanwhile it may have said something else.
+    if (address !== undefined && !(whenHeard && unheard.has(about))) await send(saying.say(address))
   }
 
   /** An address that the service has; undefined where it has none, or nobody answers. */
@@ -93,6 +98,8 @@ export function createBilling(options: {
   async function send(event: EventInput): Promise<void> {
     const sent: Sent = { event, outcome: 'under way', answers: [], sentAt: Date.now() }
     account.push(sent)
+    const service = serviceOf(event)
+    unheard.set(service, (unheard.get(service) ?? 0) + 1)
     // Billing may die too, but what it cannot do without, it sends for as long as it takes.
     const mayGiveUp = event.type !== 'service.created' && random.chance(0.02)
     for (let tries = 1; sent.outcome === 'under way'; tries++) {
@@ -102,11 +109,18 @@ export function createBilling(options: {
       if (mayGiveUp) sent.outcome = 'unknown'
       else await sleep(said.afterMs ?? Math.min(250 * 2 ** tries, 3_000) * (0.5 + random.next()))
     }
+    if (sent.outcome === 'accepted') isHeard(service)
     if (sent.outcome === 'accepted' && random.chance(0.05)) {
       resent['for safety'] += 1
       await sleep(random.int(3_000))
       await once(sent)
     }
+  }
+
+  function isHeard(service: string): void {
+    const rest = (unheard.get(service) ?? 0) - 1
+    if (rest > 0) unheard.set(service, rest)
+    else unheard.delete(service)
   }
 
   /** Sends it once. @returns why it has to be sent again, if so */
@@ -143,4 +157,9 @@ export function createBilling(options: {
       await speaking
     },
   }
+}
+
+function serviceOf({ data }: EventInput): string {
+  const { service } = data as { service: string | { id: string } }
+  return typeof service === 'string' ? service : service.id
 }

@@ -13,7 +13,17 @@ interface Believed {
 }
 
 /** What it says next, or of which service it wants to know the addresses first. */
-export type Saying = { event: EventInput } | { about: string; say: (address: string) => EventInput }
+export type Saying =
+  | { event: EventInput }
+  | {
+      about: string
+      say: (address: string) => EventInput
+      /**
+       * Only where all that was said of the service has been taken in. While an earlier event is still on its way, nobody
+       * can say whether it was the slot that has the address now which was cancelled, or the one that had it before.
+       */
+      whenHeard?: true
+    }
 
 const mostOrders = 3
 
@@ -102,6 +112,7 @@ export function createSayings(random: Random, given: { services: number; servers
       case 'byAddress':
         return {
           about: id,
+          whenHeard: true,
           say: address => ({
             ...envelope(id, service),
             type: 'ip.cancelled',
