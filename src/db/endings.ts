@@ -81,12 +81,21 @@ export function createSettle(db: Db) {
           insert into operation_step (operation_id, attempt, name, outcome, detail, ms, at)
           select e.id, e.epoch, s.name, s.outcome, s.detail, s.ms, s.at
           from ended e join input i on i.id = e.id,
-            jsonb_to_recordset(i.steps) as s (name text, outcome text, detail text, ms int, at timestamptz))
-        select e.id, n.id as next, n.kind, n.epoch
-        from ended e left join lateral (
-          select q.id, q.kind, q.epoch from operation q
-          where q.service_id = e.service_id and q.id <> e.id and q.state = 'queued' and e.state <> 'queued'
-          order by q.seq limit 1) n on true`
+            jsonb_to_recordset(i.steps) as s (name text, outcome text, detail text, ms int, at timestamptz)),
+        next as (
+          select e.id as ended, n.* from ended e cross join lateral (
+            select q.id, q.kind, q.epoch from operation q
+            where q.service_id = e.service_id and q.id <> e.id and q.state = 'queued' and e.state <> 'queued'
+            order by q.seq limit 1) n),
+        turned as (
+          -- It is announced at once. Should the queue not hear of that, it has stood in line for long enough.
+          update operation t set announce_at = now() + interval '5 seconds', announcements = 0
+          where t.id in (
+            select w.id from operation w
+            where w.id in (select id from next) and w.announce_at > now() + interval '5 seconds'
+              and (w.error_code is null or w.announcements > 0)
+            for update skip locked))
+        select e.id, n.id as next, n.kind, n.epoch from ended e left join next n on n.ended = e.id`
       const found = new Map(rows.map(row => [row.id, row]))
       return items.map(({ id }) => {
         const row = found.get(id)

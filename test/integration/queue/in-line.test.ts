@@ -29,3 +29,35 @@ describe.skipIf(queueMissing)('An operation that is stored while another one is 
     expect(await orderBehind('s2', 'queued')).toEqual([true, false])
   })
 })
+
+describe.skipIf(queueMissing)('An operation whose turn has come', () => {
+  let app: TestApp
+
+  beforeAll(async () => {
+    app = await startTestApp({ work: false })
+    await furnish(app)
+  })
+  afterAll(() => app.shutDown())
+
+  /** Ends the operation before it. @returns how long it still takes until it is announced again, in milliseconds */
+  async function pauseOfNext(service: string, next: { announcements: number; errorCode?: string }) {
+    const addresses = [{ family: 'ipv4' as const, count: 2 }]
+    const [receipt] = await app.intake.accept([events.created({ id: service }, { addresses })], 'http')
+    const [first = '', second = ''] = receipt?.operations ?? []
+    await app.operations.claim(first)
+    const announceAt = new Date(Date.now() + 600_000)
+    await app.db.operation.update({ where: { id: second }, data: { ...next, announceAt } })
+    await app.operations.settle({ id: first, epoch: 1, settlement: { state: 'done' }, steps: [] })
+    const row = await app.db.operation.findUniqueOrThrow({ where: { id: second } })
+    return Number(row.announceAt) - Date.now()
+  }
+
+  it('is announced again within seconds, should the queue be away just then, however long it stood in line', async () => {
+    expect(await pauseOfNext('s1', { announcements: 6 })).toBeLessThan(6_000)
+  })
+
+  it('is not hurried where it waits for its next try', async () => {
+    const waits = { announcements: 0, errorCode: 'ipam_busy' }
+    expect(await pauseOfNext('s2', waits)).toBeGreaterThan(500_000)
+  })
+})
