@@ -24,15 +24,19 @@ export function verified<G extends { id: string }, R extends PanelRow>(
 ): PanelDriver {
   const { whom, keepsPtrs } = protocol
 
-  /** What a service's guest has; undefined where there is none, or where it went away while we looked. */
+  /**
+   * What a service's guest has; undefined where there is none, or where it went away while we looked. It may also go by
+   * another name since it was found: a panel may call it by its main address, which an earlier try has just taken off.
+   */
   async function look(service: PanelService, signal: AbortSignal): Promise<Seen<G, R> | undefined> {
     const guest = await protocol.find(service, signal)
     if (guest === undefined) return undefined
     try {
       return { guest, rows: await protocol.rows(guest, signal) }
     } catch (error) {
-      if (!isRefusal(error) || (await protocol.find(service, signal)) !== undefined) throw error
-      return undefined
+      if (!isRefusal(error)) throw error
+      const again = await protocol.find(service, signal)
+      return again && { guest: again, rows: await protocol.rows(again, signal) }
     }
   }
 
