@@ -222,6 +222,20 @@ describe.each([
     })
   })
 
+  it('says of each list that cannot be read why, and goes on with the others', async () => {
+    panel.billing.fill([{ domain: 'a.example.net' }])
+    for (const func of ['dedic', 'vhost']) panel.faults.add({ what: 'status', func, status: 503 })
+    expect(await core.check(signal)).toEqual({
+      ok: false,
+      version: '6.120.0',
+      remarks: [
+        expect.stringMatching(/^dedic: .*503/),
+        expect.stringMatching(/^vhost: .*503/),
+        'ipbridge sees 1 service in the other lists',
+      ],
+    })
+  })
+
   it('refuses settings that cannot be right, by name', () => {
     expect(() => connect({ wire: { adds: 'x' } }, { url: 'https://bill.example.net/' })).toThrow(
       /billing main: url must end in \/billmgr; options\.wire\.adds is not a known field/,

@@ -46,7 +46,7 @@ export function billmanager(subscriber: OpenSubscriber): BillingCore {
   })
   const rowsOf = rowReader(options, core)
   const write = writeBack(options, core, rowsOf)
-  const { count, services } = listing(options, core, rowsOf)
+  const { count, look, services } = listing(options, core, rowsOf)
 
   /** BILLmanager's id of a service; undefined where it is somebody else's. */
   function itemOf(service: string | null | undefined): string | undefined {
@@ -93,13 +93,17 @@ export function billmanager(subscriber: OpenSubscriber): BillingCore {
 
   async function inspect(signal: AbortSignal): Promise<BillingCheck> {
     const { level } = await core.enter(signal)
-    const found = await count(signal)
-    const remarks = [`${login} sees ${found} ${found === 1 ? 'service' : 'services'}`]
+    const { found, read, troubles } = await look(signal)
+    const remarks = [...troubles]
+    if (read > 0) {
+      const where = troubles.length > 0 ? ' in the other lists' : ''
+      remarks.push(`${login} sees ${found} ${found === 1 ? 'service' : 'services'}${where}`)
+    }
     const isAdmin = level === undefined || level >= 29
     if (!isAdmin) remarks.push(`${login} is no administrator there, and cannot write addresses`)
     if (trustsAnybody(tls)) remarks.push('its certificate is not checked (tls.verify is false)')
     const version = await versionOf(signal)
-    return { ok: isAdmin, ...(version ? { version } : {}), remarks }
+    return { ok: isAdmin && troubles.length === 0, ...(version ? { version } : {}), remarks }
   }
 
   async function versionOf(signal: AbortSignal): Promise<string | undefined> {

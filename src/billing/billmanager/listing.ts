@@ -5,6 +5,7 @@ import { eventData } from '../../domain/events.ts'
 import { faultsOf } from '../../domain/faults.ts'
 import { HostnameError, normalizeHostname } from '../../domain/hostname.ts'
 import type { ImportedAddress, ImportedService } from '../../domain/import.ts'
+import { asIpbridgeError } from '../../errors.ts'
 import type { Unusable } from '../core.ts'
 import type { rowReader } from './row-reader.ts'
 import type { Row } from './rows.ts'
@@ -60,14 +61,33 @@ export function listing(
     return { where, id: parsed.data.id, kind, client, domain, server: parsed.data.server, addresses }
   }
 
+  const lists = Object.keys(kinds)
+
+  async function lengthOf(list: string, signal: AbortSignal): Promise<number> {
+    const doc = await core.read(list, { filter: 'off', p_num: '1', p_cnt: '1' }, signal)
+    return Number(fieldOf(doc, 'p_elems') ?? 0)
+  }
+
   return {
     async count(signal: AbortSignal): Promise<number> {
       let total = 0
-      for (const list of Object.keys(kinds)) {
-        const doc = await core.read(list, { filter: 'off', p_num: '1', p_cnt: '1' }, signal)
-        total += Number(fieldOf(doc, 'p_elems') ?? 0)
-      }
+      for (const list of lists) total += await lengthOf(list, signal)
       return total
+    },
+
+    /** Looks at every list, and says of those that cannot be read why. */
+    async look(signal: AbortSignal): Promise<{ found: number; read: number; troubles: string[] }> {
+      const seen = { found: 0, read: 0, troubles: [] as string[] }
+      for (const list of lists) {
+        try {
+          seen.found += await lengthOf(list, signal)
+          seen.read += 1
+        } catch (error) {
+          signal.throwIfAborted()
+          seen.troubles.push(`${list}: ${asIpbridgeError(error).message}`)
+        }
+      }
+      return seen
     },
 
     async *services(
@@ -76,7 +96,7 @@ export function listing(
     ): AsyncGenerator<ImportedService> {
       // Every request that is under way listens to it.
       setMaxListeners(0, signal)
-      for (const list of Object.keys(kinds)) {
+      for (const list of lists) {
         for await (const page of core.pages(list, {}, { size: pageSize, key: wire.serviceId }, signal)) {
           const services = await Promise.all(page.map(row => read(list, row, onUnusable, signal)))
           for (const service of services) if (service) yield service
