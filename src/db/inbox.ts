@@ -1,7 +1,7 @@
 import type { Aspect, Assignment, OpenOperation, Service, ServiceState } from '../domain/service-state.ts'
 import { sameStamp } from '../domain/stamp.ts'
 import { isTerminal } from '../domain/states.ts'
-import type { Queryable } from './client.ts'
+import { Prisma, type Queryable } from './client.ts'
 
 /** An event that was taken in before. */
 export interface KnownEvent {
@@ -63,17 +63,16 @@ export async function knownServers(tx: Queryable, names: string[]): Promise<Map<
   return new Map(rows.map(row => [row.name, row]))
 }
 
-/** Writes what the planner decided, one statement for each kind of thing, however many events there are. */
+/**
+ * Writes what the planner decided. All that is new comes in one statement, however many events there are: each way to
+ * the database and back costs as much as many rows, and all the more on a machine with much to do.
+ */
 export async function saveChanges(tx: Queryable, changes: Changes): Promise<void> {
   const created = changes.services
     .filter(({ before }) => before.service === undefined)
     .map(({ after }) => after.service)
   const renewed = changes.services.filter(
     ({ before, after }) => before.service && before.service !== after.service,
-  )
-  await insertServices(
-    tx,
-    created.filter(service => service !== undefined),
   )
   await updateServices(
     tx,
@@ -99,17 +98,13 @@ export async function saveChanges(tx: Queryable, changes: Changes): Promise<void
     tx,
     assignments.filter(item => !item.isNew),
   )
-  await insertAssignments(tx, assignments.filter(isNew))
-  await upsertAspects(
-    tx,
-    perService.flatMap(change => change.aspects),
-  )
-  await insertEvents(tx, changes.events)
   const operations = perService.flatMap(change => change.operations)
-  await insertOperations(
-    tx,
-    operations.filter(isNew).map(item => ({ ...item, cause: changes.causes.get(item.eventId) })),
-  )
+  const services = insertServices(created.filter(service => service !== undefined))
+  const aspects = upsertAspects(perService.flatMap(change => change.aspects))
+  await tx.$executeRaw`
+    with services as (${services}), assignments as (${insertAssignments(assignments.filter(isNew))}),
+      aspects as (${aspects}), events as (${insertEvents(changes.events)})
+    ${insertOperations(operations.filter(isNew).map(item => ({ ...item, cause: changes.causes.get(item.eventId) })))}`
   await updateOperations(
     tx,
     operations.filter(item => !item.isNew),
@@ -135,10 +130,9 @@ function changed<T extends { id: string }>(before: readonly T[], after: readonly
 
 const serviceColumns = (service: Service) => ({ ...service, setup: service.setup ?? {} })
 
-async function insertServices(tx: Queryable, services: Service[]): Promise<void> {
-  if (services.length === 0) return
+function insertServices(services: Service[]): Prisma.Sql {
   const rows = [...services].sort((a, b) => (a.id < b.id ? -1 : 1)).map(serviceColumns)
-  await tx.$executeRaw`
+  return Prisma.sql`
     insert into service (id, state, kind, client, domain, server_id, guest, setup, created_stamp, deleted_stamp)
     select i.id, i.state, i.kind, i.client, i.domain, v.id, i.guest, i.setup, i.created, i.deleted
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as i (
@@ -160,9 +154,8 @@ async function updateServices(tx: Queryable, services: Service[]): Promise<void>
 
 type Owned<T> = Tagged<T> & { owner: string | undefined }
 
-async function insertAssignments(tx: Queryable, assignments: Owned<Assignment>[]): Promise<void> {
-  if (assignments.length === 0) return
-  await tx.$executeRaw`
+function insertAssignments(assignments: Owned<Assignment>[]): Prisma.Sql {
+  return Prisma.sql`
     insert into assignment (id, service_id, slot, family, state, licence, held, requested, pool, ptr_wish, ptr_stamp, entitled, released_at)
     select i.id, i.owner, i.slot, i.family, i.state, i.licence, i.held, i.requested, i.pool, i."ptrWish", i."ptrStamp", i.entitled, null
     from jsonb_to_recordset(${JSON.stringify(assignments)}::jsonb) as i (
@@ -190,13 +183,9 @@ async function updateAssignments(
     where a.id = i.id`
 }
 
-async function upsertAspects(
-  tx: Queryable,
-  aspects: (Aspect & { owner: string | undefined; name: string })[],
-): Promise<void> {
-  if (aspects.length === 0) return
+function upsertAspects(aspects: (Aspect & { owner: string | undefined; name: string })[]): Prisma.Sql {
   const rows = aspects.map(({ ptr, ...aspect }) => ({ ...aspect, value: ptr === undefined ? null : { ptr } }))
-  await tx.$executeRaw`
+  return Prisma.sql`
     insert into aspect (service_id, name, stamp, value)
     select i.owner, i.name, i.stamp, nullif(i.value, 'null'::jsonb)
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as i (owner text, name text, stamp jsonb, value jsonb)
@@ -204,9 +193,8 @@ async function upsertAspects(
 }
 
 /** In one order for everybody, so that two that insert the same events wait for each other and do not deadlock. */
-async function insertEvents(tx: Queryable, events: StoredEvent[]): Promise<void> {
-  if (events.length === 0) return
-  await tx.$executeRaw`
+function insertEvents(events: StoredEvent[]): Prisma.Sql {
+  return Prisma.sql`
     insert into event (id, source, event_id, type, status, time, sequence, data, body_hash, via)
     select i.id, i.source, i.event_id, i.type, i.status, i.time, i.sequence, i.data, i.body_hash, i.via
     from jsonb_to_recordset(${JSON.stringify(events)}::jsonb) as i (
@@ -215,13 +203,9 @@ async function insertEvents(tx: Queryable, events: StoredEvent[]): Promise<void>
 }
 
 /** In the order in which they stand, which becomes the order of their service. */
-async function insertOperations(
-  tx: Queryable,
-  operations: (Owned<OpenOperation> & { cause: string | undefined })[],
-): Promise<void> {
-  if (operations.length === 0) return
+function insertOperations(operations: (Owned<OpenOperation> & { cause: string | undefined })[]): Prisma.Sql {
   const rows = operations.map((operation, n) => ({ ...operation, n, ended: isTerminal(operation.state) }))
-  await tx.$executeRaw`
+  return Prisma.sql`
     insert into operation (id, kind, state, service_id, assignment_id, event_id, cause, payload, stamp, announce_at, ended_at)
     select i.id, i.kind, i.state, i.owner, i."assignmentId", i."eventId", i.cause, i.payload, i.stamp,
       case i.state when 'queued' then now() + interval '5 seconds' when 'waiting' then now() + interval '1 day' end,

@@ -56,6 +56,7 @@ export async function loadServiceStates(tx: Queryable, ids: string[]): Promise<M
 
 /** The services that live addresses belong to. Licences only count where nobody else has the address. */
 export async function servicesAt(tx: Queryable, addresses: string[]): Promise<Map<string, string>> {
+  if (addresses.length === 0) return new Map()
   const rows = await tx.$queryRaw<{ address: string; service_id: string }[]>`
     select distinct on (a.address) a.address, a.service_id from assignment a
     where a.address = any (${addresses}::inet[]) and a.state in ('reserved', 'active')
