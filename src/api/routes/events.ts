@@ -41,7 +41,7 @@ export const eventRoutes: Routes = parts => async app => {
     },
     async (request, reply) => {
       const given = listOf(request.body)
-      const taken = await enter(() => parts.intake.accept(given, 'http'))
+      const taken = await enter(given.length, () => parts.intake.accept(given, 'http'))
       const duplicates = taken.filter(receipt => receipt.status === 'duplicate').length
       const counts = { accepted: taken.length - duplicates, duplicates }
       const { wait } = request.query
