@@ -1,4 +1,5 @@
 import { Agent } from 'node:http'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { postEvents } from '../api-client.ts'
 
@@ -8,6 +9,9 @@ const atOnce = 50
 /** How long billing waits for an answer before it sends the same again. */
 const patienceMs = 30_000
 
+/** How often billing looks how late it is itself. */
+const lookMs = 10
+
 /** What became of all that billing sent. */
 export interface Told {
   /** Events whose 202 has come, by id. */
@@ -15,6 +19,8 @@ export interface Told {
   /** How long each answer took, in milliseconds: 202, and 429 or 503. */
   acceptedMs: number[]
   refusedMs: number[]
+  /** How late billing itself was, at its moments: what it measured as the API's may be in part its own. */
+  ownDelay: { p50Ms: number; p99Ms: number }
   /** Events that were refused for now, each time that they were. */
   refusals: number
   /** Answers that should not be, and requests without an answer. */
@@ -46,11 +52,14 @@ export async function rush(options: {
     accepted: new Set(),
     acceptedMs: [],
     refusedMs: [],
+    ownDelay: { p50Ms: 0, p99Ms: 0 },
     refusals: 0,
     others: new Map(),
     left: 0,
   }
   const again: { id: string }[][] = []
+  const delay = monitorEventLoopDelay({ resolution: lookMs })
+  delay.enable()
   const begun = performance.now()
   const elapsed = () => (performance.now() - begun) / 1000
   let happened = 0
@@ -93,6 +102,9 @@ export async function rush(options: {
     }),
   )
   agent.destroy()
+  delay.disable()
+  const late = (share: number) => Math.max(0, Math.round(delay.percentile(share) / 1e6) - lookMs)
+  told.ownDelay = { p50Ms: late(50), p99Ms: late(99) }
   told.left = Math.round(seconds * perSecond) - told.accepted.size
   return told
 }

@@ -18,6 +18,7 @@ function report({ manages, perSecond, batch, told, samples, drainSeconds, verdic
   print(`came                    ${perSecond} a second for ${minutes} minutes, ${batch} in a request`)
   print(`accepted                ${told.accepted.size} events: ${answers(told.acceptedMs)}`)
   print(`refused (429, 503)      ${told.refusals} events: ${answers(told.refusedMs)}`)
+  print(`billing itself was late by ${told.ownDelay.p50Ms} ms (p50), ${told.ownDelay.p99Ms} ms (p99)`)
   print(`left with billing       ${told.left} events`)
   print(`most operations open    ${Math.max(0, ...samples.map(({ open }) => open))}`)
   print(`most memory             API ${peakOf(samples, 'api')} MiB, worker ${peakOf(samples, 'worker')} MiB`)
