@@ -1,6 +1,6 @@
 import { cpus, loadavg } from 'node:os'
 import type { Journal } from './journal.ts'
-import type { Result } from './run.ts'
+import { isSoon, type Result } from './run.ts'
 import type { SiteOptions } from './site.ts'
 
 export type Report = ReturnType<typeof reportOf>
@@ -21,7 +21,7 @@ export function reportOf(given: {
     acceptedAt === undefined ? [] : [acceptedAt - sentAt],
   )
   return {
-    holds: violations.length === 0 && restMs !== undefined,
+    holds: violations.length === 0 && isSoon(restMs),
     course,
     conditions: {
       ...{ queue, workers, apis, leaseSeconds },
@@ -84,13 +84,13 @@ export function tell(report: Report): string[] {
     `              the longest was ${operations.slowest?.what}: ${operations.slowest?.steps.join('; ')}`,
     `  retries     ${operations.retries} times an operation was begun again, ${operations.takenFromTheDead} of them taken from a worker that was gone`,
     `  standstill  at most ${seconds(operations.longestStandstillMs)} in which no operation ended`,
-    `  rest        ${restMs === undefined ? 'NOT within two minutes of the last trouble' : `${seconds(restMs)} after the last trouble`}`,
+    `  rest        ${restMs === undefined ? 'NOT' : seconds(restMs)} after the last trouble${isSoon(restMs) ? '' : ', which is NOT within two minutes'}`,
     `  conditions  seed ${course.seed}, ${course.rate} events a second, queue on ${queue}, ${workers} workers, ${apis} APIs, leases of ${leaseSeconds} s; ${cores} cores, load ${load.join(' ')}, Node ${node}; whoever measured was ${ownDelayMs} ms late at most`,
     ...violations
       .slice(0, 50)
       .map(({ invariant, message }) => `  VIOLATION of invariant ${invariant}: ${message}`),
     report.holds
       ? 'chaos: nothing lost, nothing twice'
-      : `chaos: ${violations.length} violations${restMs === undefined ? ', and not everything came to rest' : ''}`,
+      : `chaos: ${violations.length} violations${isSoon(restMs) ? '' : ', and not everything came to rest in time'}`,
   ]
 }

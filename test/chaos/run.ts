@@ -36,7 +36,7 @@ export interface Result {
   figures: Figures
   account: Billing['account']
   resent: Billing['resent']
-  /** From the last trouble until everything had ended; undefined: it never had. */
+  /** From the last trouble until everything had ended; undefined: it had not when nobody waited any longer. */
   restMs: number | undefined
   /** How late this process itself was at most, which answers for what it measured. */
   ownDelayMs: number
@@ -44,6 +44,9 @@ export interface Result {
 
 /** All operations must have ended so soon after the last trouble. */
 export const mostRestMs = 120_000
+
+/** So long it is waited for that: what is at rest too late can still be judged. */
+const patienceMs = 600_000
 
 /** Lets billing speak and things go wrong, waits until all is at rest, and judges what is there then. */
 export async function runCourse(
@@ -85,14 +88,19 @@ export async function runCourse(
   const ownDelayMs = ownDelay.max / 1e6
   const evidence = await gather(site, billing)
   const violations = judge(evidence)
-  if (violations.length > 0 || restMs === undefined) await keepLedger(site)
+  if (violations.length > 0 || !isSoon(restMs)) await keepLedger(site)
   const figures = await measure(site.postgres, journal.deeds)
   return { violations, figures, account: billing.account, resent: billing.resent, restMs, ownDelayMs }
 }
 
+/** Whether all was at rest as soon as it must be. */
+export function isSoon(restMs: number | undefined): restMs is number {
+  return restMs !== undefined && restMs <= mostRestMs
+}
+
 /** @returns how long it took, or undefined where it took too long */
 async function untilAtRest(site: Site, billing: Billing, from: number): Promise<number | undefined> {
-  while (Date.now() < from + mostRestMs) {
+  while (Date.now() < from + patienceMs) {
     const [row] =
       billing.underWay > 0
         ? []
