@@ -21,7 +21,8 @@ export class AddressError extends Error {
  */
 export function canonicalAddress(input: string): Address {
   const version = isIP(input)
-  if (version === 4) return new Address4(input).correctForm()
+  // `isIP` takes only four numbers without leading zeros: there is no second spelling.
+  if (version === 4) return input
   if (version === 6 && !input.includes('%')) {
     const address = new Address6(input)
     if (!isMapped(address)) return address.correctForm()

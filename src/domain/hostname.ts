@@ -50,7 +50,7 @@ function checkLabel(input: string, part: string): void {
 }
 
 function hasNonAscii(name: string): boolean {
-  return [...name].some(character => (character.codePointAt(0) ?? 0) > 127)
+  return /\P{ASCII}/u.test(name)
 }
 
 function refuse(input: string, why: string): HostnameError {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import stringify from 'safe-stable-stringify'
 import type { Changes, KnownEvent, ServerGrounds, StoredEvent } from '../db/inbox.ts'
 import type { Announcement } from '../db/operations.ts'
@@ -190,9 +190,7 @@ export function serviceOf(event: BillingEvent, owners: ReadonlyMap<string, strin
 /** Identifies what an event says, whatever the order of its fields. */
 function bodyHash(event: BillingEvent): string {
   const { type, time, undated, sequence, data } = event
-  return createHash('sha256')
-    .update(stringify({ type, time: undated ? null : time, sequence, data }) ?? '')
-    .digest('base64url')
+  return hash('sha256', stringify({ type, time: undated ? null : time, sequence, data }) ?? '', 'base64url')
 }
 
 function toStored(

@@ -18,18 +18,21 @@ export function memoryIpam(options: {
 } {
   const { isResting = () => false } = options
   const records = new Map<Address, IpamRecord>()
-  const pools = Object.entries(options.pools).map(([name, cidr]) => ({
-    name,
-    network: { prefix: Number(cidr.split('/')[1]) },
-    ...usableRanges({ cidr }),
-  }))
+  const pools = Object.entries(options.pools).map(([name, cidr]) => {
+    const { family, ranges } = usableRanges({ cidr })
+    // Each request passes by what is in use, and to write an address takes longer than to look it up.
+    const asWritten = ranges.map(range => ({ ...range, written: [] as Address[] }))
+    return { name, network: { prefix: Number(cidr.split('/')[1]) }, family, ranges: asWritten }
+  })
 
   function* freeAddresses(want: AddressRequest): Generator<IpamRecord> {
     for (const { name, network, family, ranges } of pools) {
       if (family !== want.family || (want.pools && !want.pools.includes(name))) continue
-      for (const { first, last } of ranges) {
-        for (let value = first; value <= last; value++) {
-          const address = fromBigInt(value, family)
+      for (const { first, last, written } of ranges) {
+        const size = Number(last - first) + 1
+        for (let n = 0; n < size; n++) {
+          const address = written[n] ?? fromBigInt(first + BigInt(n), family)
+          written[n] = address
           if (!records.has(address) && !isResting(address, want.owner)) yield { address, pool: name, network }
         }
       }

@@ -131,7 +131,7 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
       Object.assign(o, { state: 'superseded', announceAt: undefined, endedAt: now() })
     }
     const { requested: _, pool, ...rest } = row
-    tables.assignments.set(by, {
+    tables.insertAssignment({
       ...rest,
       ...(requested === null ? (pool === undefined ? {} : { pool }) : { requested }),
       id: by,

@@ -1,4 +1,4 @@
-import { events } from '../helpers/events.ts'
+import { events as billed } from '../helpers/events.ts'
 import type { Installation } from './installation.ts'
 import { simulatedMeddling } from './meddling.ts'
 import type { World } from './outside.ts'
@@ -82,19 +82,22 @@ export function createFate(world: World, installation: Installation, script: rea
   }
 
   const addressesOf = (service: string, which: 'any' | 'active') =>
-    [...tables.assignments.values()].filter(
-      a => a.service === service && a.address !== undefined && (which === 'any' || a.state === 'active'),
-    )
+    tables
+      .assignmentsOf(service)
+      .filter(a => a.address !== undefined && (which === 'any' || a.state === 'active'))
+
+  const events = script.flatMap(happening => {
+    if (happening.kind !== 'event') return []
+    const { data, source, id, time = '' } = happening.event
+    const service = typeof data.service === 'object' ? data.service.id : data.service
+    return [{ service, key: `${source}\n${id}`, at: Date.parse(time) }]
+  })
 
   /** Whether all that was said of a service by now has been taken in: then everybody means the same by an address. */
   function isAllHeard(service: string): boolean {
-    return script.every(happening => {
-      if (happening.kind !== 'event' || Date.parse(happening.event.time ?? '') > scheduler.now()) return true
-      const { event } = happening
-      const { data } = event
-      const whose = typeof data.service === 'object' ? data.service.id : data.service
-      return whose !== service || tables.events.has(`${event.source}\n${event.id}`)
-    })
+    return events.every(
+      event => event.service !== service || event.at > scheduler.now() || tables.events.has(event.key),
+    )
   }
 
   /** What is said the first time stays said: a message that is sent again is the same one. */
@@ -105,9 +108,9 @@ export function createFate(world: World, installation: Installation, script: rea
       isCancelled && !isAllHeard(service) ? [] : addressesOf(service, isCancelled ? 'active' : 'any')
     const address = mine[nth % Math.max(mine.length, 1)]?.address
     const common = { id, at: (scheduler.now() - beginning) / 60_000 }
-    const named = () => events.ptrChanged(address ?? `10.0.0.${nth + 1}`, ptr ?? null, { ...common, service })
+    const named = () => billed.ptrChanged(address ?? `10.0.0.${nth + 1}`, ptr ?? null, { ...common, service })
     // Nobody cancels an address that nobody has, or whose slot a late event may yet give anew: then it is an order.
-    const cancelled = () => events.cancelled(service, address ? { address } : { order: 'o9' }, common)
+    const cancelled = () => billed.cancelled(service, address ? { address } : { order: 'o9' }, common)
     const event = said.get(id) ?? (isCancelled ? cancelled() : named())
     said.set(id, event)
     void billing.send(event)
@@ -120,7 +123,7 @@ export function createFate(world: World, installation: Installation, script: rea
     if (address === undefined) return
     const at = (scheduler.now() - beginning) / 60_000
     world.count('names given by clients')
-    void billing.ask(events.ptrChanged(address, ptr, { id, at, source: 'ipbridge:client', service }))
+    void billing.ask(billed.ptrChanged(address, ptr, { id, at, source: 'ipbridge:client', service }))
   }
 
   return { happen }

@@ -16,7 +16,7 @@ export function inboxTable(tables: Tables, now: () => number) {
     load(id: string): ServiceState | undefined {
       const service = services.get(id)
       if (service === undefined) return undefined
-      const entitled = [...assignments.values()].filter(a => a.service === id && isEntitled(a.state))
+      const entitled = tables.assignmentsOf(id).filter(a => isEntitled(a.state))
       const open = tables.operationsOf(id).filter(o => !isTerminal(o.state))
       return {
         service,
@@ -79,11 +79,11 @@ export function inboxTable(tables: Tables, now: () => number) {
   }
 
   function insertAssignment(a: Assignment, service: string): void {
-    for (const other of assignments.values()) {
-      const isSame = other.service === service && other.slot === a.slot && other.family === a.family
+    for (const other of tables.assignmentsOf(service)) {
+      const isSame = other.slot === a.slot && other.family === a.family
       if (isSame && isEntitled(other.state)) throw new UniqueViolation('assignment_one_per_slot')
     }
-    assignments.set(a.id, {
+    tables.insertAssignment({
       service,
       space: undefined,
       connection: undefined,

@@ -69,8 +69,9 @@ export function createInstallation(world: World) {
     dispatch(longestMs: () => number): void {
       const { now } = scheduler
       const look = () => {
-        const due = operations.nextDue() ?? Number.POSITIVE_INFINITY
-        scheduler.after(Math.max(1_000, Math.min(due - now(), longestMs())), () => {
+        const longest = longestMs()
+        const dueMs = longest > 1_000 ? (operations.nextDue() ?? Number.POSITIVE_INFINITY) - now() : 0
+        scheduler.after(Math.max(1_000, Math.min(dueMs, longest)), () => {
           const isDue = (operations.nextDue() ?? Number.POSITIVE_INFINITY) <= now()
           if (isDue && world.offUntil <= now()) void dispatcher.round().then(look)
           else look()

@@ -66,12 +66,11 @@ export function simulatedBilling(
     }
   }
 
-  /** Tries once. @returns whether an answer came */
-  async function ask(event: EventInput): Promise<boolean> {
+  /** Tries once; without an answer it waits before it tries again. @returns whether an answer came */
+  async function ask(event: EventInput, pauseMs = 3_000): Promise<boolean> {
     const { source, id } = event
     const answered = (answer: 'ok' | 'failed' | 'unknown', operations: string[] = []) =>
       world.see({ kind: 'event', at: scheduler.now(), source, id, answer, operations })
-    await scheduler.turn(random.next() * 20)
     try {
       if (world.offUntil > scheduler.now() || random.chance(world.weather.ledgerAway)) throw new Error('away')
       const { results, announcements } = await store(event)
@@ -92,7 +91,7 @@ export function simulatedBilling(
       if (error instanceof TypeError) throw error
       answered('unknown')
       world.count('events whose answer was lost or that could not be taken in')
-      await scheduler.turn(error instanceof UniqueViolation ? 1 : 3_000)
+      await scheduler.turn(error instanceof UniqueViolation ? 1 : pauseMs * (0.5 + random.next()))
       return false
     }
   }
@@ -100,9 +99,9 @@ export function simulatedBilling(
   return {
     ask,
 
-    /** Sends an event until it has heard that it was taken in. */
+    /** Sends an event until it has heard that it was taken in, less and less often. */
     async send(event: EventInput): Promise<void> {
-      while (!(await ask(event)));
+      for (let pauseMs = 3_000; !(await ask(event, pauseMs)); ) pauseMs = Math.min(pauseMs * 2, 24_000)
     },
   }
 }

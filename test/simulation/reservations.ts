@@ -59,7 +59,7 @@ export function reservationTable(
     },
 
     hasGivenBack(address, serviceId) {
-      const mine = [...assignments.values()].filter(a => a.service === serviceId)
+      const mine = tables.assignmentsOf(serviceId)
       const isGone = (a: AssignmentRow) => a.state === 'releasing' || a.state === 'released'
       const hadIt = mine.some(a => (a.address === address || a.requested === address) && isGone(a))
       return hadIt && mine.every(a => a.state !== 'pending')

@@ -94,11 +94,13 @@ export function ledgerGuests(tables: Tables, servers: string[], call: Call): Led
 
   function listed(service: ReturnType<typeof on>[number]): ListedService {
     const { id, kind = '', client = '', domain = '', guest, setup } = service
-    const mine = [...tables.assignments.values()].flatMap(a =>
-      a.service === id && a.state !== 'released' && a.address !== undefined
-        ? [{ assignmentId: a.id, address: a.address, settled: a.state === 'active' && a.held }]
-        : [],
-    )
+    const mine = tables
+      .assignmentsOf(id)
+      .flatMap(a =>
+        a.state !== 'released' && a.address !== undefined
+          ? [{ assignmentId: a.id, address: a.address, settled: a.state === 'active' && a.held }]
+          : [],
+      )
     return {
       service: { id, kind, client, domain, guest, setup },
       entry: { id, guest, addresses: ascendingly(mine) },

@@ -56,27 +56,37 @@ export type Tables = ReturnType<typeof createTables>
 export function createTables() {
   const operations = new Map<string, OperationRow>()
   const operationsOf = new Map<string, OperationRow[]>()
+  const assignments = new Map<string, AssignmentRow>()
+  const assignmentsOf = new Map<string, AssignmentRow[]>()
   /** What has not ended, and what ended since somebody looked. */
   let open: OperationRow[] = []
   let seq = 0
   let ids = 0
 
-  function enter(service: string, operation: OperationRow): void {
-    const mine = operationsOf.get(service)
-    if (mine) mine.push(operation)
-    else operationsOf.set(service, [operation])
+  function enter<Row>(index: Map<string, Row[]>, service: string, row: Row): void {
+    const mine = index.get(service)
+    if (mine) mine.push(row)
+    else index.set(service, [row])
   }
 
   return {
     events: new Map<string, StoredEvent & KnownEvent>(),
     services: new Map<string, Service>(),
-    assignments: new Map<string, AssignmentRow>(),
+    assignments: assignments as ReadonlyMap<string, AssignmentRow>,
     aspects: new Map<string, Map<string, Aspect>>(),
     conflicts: new Map<string, ConflictRow>(),
     operations: operations as ReadonlyMap<string, OperationRow>,
 
     newId: () => `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`,
     nextSeq: () => ++seq,
+
+    insertAssignment(row: AssignmentRow): void {
+      assignments.set(row.id, row)
+      enter(assignmentsOf, row.service, row)
+    },
+
+    /** All assignments of a service, as they were entered. */
+    assignmentsOf: (service: string): readonly AssignmentRow[] => assignmentsOf.get(service) ?? [],
 
     insertOperation(
       row: Omit<
@@ -106,7 +116,7 @@ export function createTables() {
       }
       operations.set(operation.id, operation)
       open.push(operation)
-      if (row.service !== undefined) enter(row.service, operation)
+      if (row.service !== undefined) enter(operationsOf, row.service, operation)
       return operation
     },
 

@@ -93,7 +93,7 @@ export function createWorker(world: World, parts: Parts, name: string): Simulate
 
   /** A statement's way to the ledger and back. It may fail before it is carried out, or after. */
   async function call<T>(what: string, work: () => T): Promise<T> {
-    await scheduler.turn(random.next() * 10, owner)
+    if (random.chance(0.5)) await scheduler.turn(random.next() * 10, owner)
     if (worker.cutOffUntil > scheduler.now() || random.chance(world.weather.ledgerAway)) {
       await scheduler.turn(2_000, owner)
       world.count('times that the ledger was away')
@@ -102,7 +102,7 @@ export function createWorker(world: World, parts: Parts, name: string): Simulate
     const result = work()
     const isLost = random.chance(world.weather.ledgerLost)
     world.tell(name, `${what}${isLost ? ', and nobody hears it' : ''}`)
-    await back(world, owner, isLost ? 2_000 : undefined, 10)
+    await back(world, owner, isLost ? 2_000 : undefined, 10, result === undefined ? 0.1 : 0.5)
     if (isLost) throw new Error('the connection to the ledger broke')
     return result
   }
@@ -141,7 +141,8 @@ export function createWorker(world: World, parts: Parts, name: string): Simulate
       if (runner.active === 0 || !timers.has(timer)) return false
       timer.work()
       wind(timer)
-      return true
+      // It only marks what is overdue, or waits for a turn of its own: nothing follows from it at once.
+      return false
     }
     scheduler.timer(timer.ms, fire, owner)
   }
