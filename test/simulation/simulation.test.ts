@@ -69,7 +69,7 @@ describe('The simulation', () => {
 
   it('makes everything happen that can go wrong', async () => {
     const histories: Simulated[] = []
-    for (let seed = 1; seed <= 8; seed++) histories.push(await simulate({ seed }))
+    for (let seed = 1; seed <= 12; seed++) histories.push(await simulate({ seed }))
     const happened = new Set(histories.flatMap(({ counts }) => Object.keys(counts)))
     expect([...happened]).toEqual(
       expect.arrayContaining([
