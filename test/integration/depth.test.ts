@@ -106,6 +106,14 @@ describe.skipIf(queueMissing || backend !== 'redis')(
           for (const id of await open(20)) await other.runner.run(id)
         },
       ],
+      [
+        'working on operations that stand in line',
+        async other => {
+          await other.intake.accept([events.ordered('queued-9', 'o', { count: 2 })], 'http')
+          const { operations } = await other.desk.services.show(admin, 'queued-9')
+          for (const { id } of operations.reverse()) await other.runner.run(id)
+        },
+      ],
       ['telling subscribers', other => other.deliverer.round()],
       ['showing an operation', async other => other.desk.operations.show((await open(1))[0] ?? '')],
       ['listing operations', other => other.desk.operations.list({ state: 'queued', limit: 50 })],
