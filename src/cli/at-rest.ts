@@ -25,6 +25,7 @@ export async function untilAtRest(
   /** When those that were tried here are to be tried again. */
   const tryAt = new Map<string, number>()
   for (let pause = 20; ; pause = Math.min(pause * 1.5, 250)) {
+    signal.throwIfAborted()
     const standings = await app.desk.operations.standing(ids)
     onLook(standings)
     const open = standings.filter(({ state }) => !isAtRest(state))
@@ -44,8 +45,8 @@ export async function untilAtRest(
 
   async function run(id: string): Promise<void> {
     const ran = await app.runner.run(id, signal)
-    // An earlier operation of the same service may have to end first.
-    const delayMs = ran.result === 'retry' ? ran.delayMs : ran.result === 'not claimed' ? 250 : 0
+    // An earlier operation of the same service may have to end first; or it was given back, as when we are to stop.
+    const delayMs = ran.result === 'retry' ? ran.delayMs : 250
     tryAt.set(id, performance.now() + delayMs)
   }
 }
