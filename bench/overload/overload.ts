@@ -61,6 +61,13 @@ export async function overload(
     const manages = await rehearse(app, rehearsal)
     const perSecond = Math.round(manages * factor)
     const batch = Math.max(1, Math.ceil(perSecond / 100))
+    // What is measured is how it is for minutes, not the first answers of a process that has just begun.
+    const warmUp = {
+      next: businessOf('warm-up').next,
+      perSecond: manages,
+      seconds: Math.min(10, seconds / 5),
+    }
+    await rush({ port, token, batch, ...warmUp })
     note(`the worker manages ${manages} events a second; now come ${perSecond}, for ${seconds} seconds`)
     const watching = watch(app.db, { api: api.pid, worker: worker.pid })
     const { next } = businessOf('rush')

@@ -39,7 +39,7 @@ function panelThatMoves(after: { element: string; addresses: string[] } | undefi
 }
 
 describe('A guest that goes by another name than when it was found', () => {
-  it('is looked at by that name', async () => {
+  it('is looked at by its new name', async () => {
     const driver = panelThatMoves({ element: '192.0.2.11', addresses: ['192.0.2.11'] })
     expect(await driver.addresses(panelService(), signal)).toEqual(['192.0.2.11'])
   })
