@@ -26,7 +26,8 @@ describe.skipIf(queueMissing || backend !== 'redis')(
         for (let first = 1; first <= depth; first += portion) await fill(state, first)
       }
     }, 900_000)
-    afterAll(() => app.shutDown())
+    // To drop so large a database takes its time.
+    afterAll(() => app.shutDown(), 300_000)
 
     /** Services with one event, one address and one operation each. The planner's statistics are left as they are. */
     async function fill(state: string, first: number): Promise<void> {
