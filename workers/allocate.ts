@@ -2,7 +2,7 @@ import type { ClaimedAssignment, ClaimedService } from '../src/db/operations.ts'
 import type { Holder } from '../src/db/reservations.ts'
 import type { Address } from '../src/domain/address.ts'
 import { type Marker, markerOf } from '../src/domain/marker.ts'
-import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
+import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
 import { isMainSlot } from '../src/domain/service-state.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { FenceLost, IpbridgeError } from '../src/errors.ts'
@@ -10,6 +10,8 @@ import type { AddressNetwork, IpamRecord } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
 import { markConflict } from './steps/mark-conflict.ts'
+import { keepWithHolder, settle } from './steps/settle-conflict.ts'
+import { waitForHolder } from './steps/wait-for-holder.ts'
 
 /** So many granted addresses may belong to someone else before an operator has to look at the books. */
 const mostConflicts = 10
@@ -17,20 +19,19 @@ const mostConflicts = 10
 /** A run of `allocate`, with what it cannot do without. */
 type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment }
 
-type Settlement = NonNullable<Run['payload']['settles']>
+/** An address that is ours in the ledger. */
+type Bound = { address: Address; ptr: string | undefined; network?: AddressNetwork | undefined }
 
-/** How often the claimant of an address looks whether its holder has given it up. */
-const letGoMs = 5_000
-
-/** What became of an address: ours in the ledger, or the service lost its claim to one. */
-type Bound = { address: Address; ptr: string | undefined; network?: AddressNetwork | undefined } | 'revoked'
+/** Why there is none: the service lost its claim to one, or another service has yet to say that it gave it back. */
+type Unbound = 'revoked' | 'being let go'
 
 /**
  * Gives a slot its address (service created, extra IP ordered).
  *
  * 1. claim: the caller has done it. Superseded by a later event? Then end; a release comes after us.
  * 2. find what an earlier try was granted, by its marker; else request an address, marked
- * 3. check that no other service has it; otherwise mark the conflict and go back to 2
+ * 3. check that no other service has it; wait where one is just giving it back, otherwise mark the conflict and go
+ *    back to 2
  * 4. set the PTR: the one ordered, else the service's domain
  * 5. record: reserve it in the ledger
  * 6. configure the server with it
@@ -42,40 +43,14 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
     if (!isAllocation(run)) throw notLive(run)
     const ipam = await ipamOf(run)
     const { settles } = run.payload
-    if (settles?.favours === 'holder') return keepWithHolder(run, ipam, settles)
-    if (settles && (await isStillHeld(run, ipam))) {
-      return waiting(letGoMs, {
-        code: 'still_in_use',
-        message: 'its holder has not given the address up yet',
-      })
-    }
+    if (settles?.favours === 'holder') return keepWithHolder(reservations, run, ipam, settles)
+    if (settles && (await isStillHeld(run, ipam))) return waitForHolder()
     const bound = run.assignment.held ? await bindFromIpam(run, ipam) : await bindNamed(run, ipam)
     if (bound === 'revoked') return superseded()
+    if (bound === 'being let go') return waitForHolder()
     const outcome = await configureAndTell(run, ipam, bound)
-    if (settles) await settle(run, settles)
+    if (settles) await settle(reservations, run, settles)
     return outcome
-  }
-
-  /**
-   * An operator decided that the holder of an address in conflict keeps it: the record becomes the holder's, so that
-   * it is found when the service ends. It stays marked with the conflict PTR, until somebody names it.
-   */
-  async function keepWithHolder(
-    run: Allocation,
-    { driver, name }: Ipam,
-    settles: Settlement,
-  ): Promise<Outcome> {
-    const { address, slot } = run.assignment
-    if (address === undefined) return superseded()
-    if (driver.claim === undefined) {
-      throw new IpbridgeError('ipam_refused', `${name} cannot pass a record from one service to another`)
-    }
-    const held = { address, marker: markerOf(run.assignment), from: settles.marker }
-    await run.step('claim', async signal =>
-      driver.claim?.({ ...held, owner: `${run.service.id} ${slot}` }, signal),
-    )
-    await settle(run, settles)
-    return done()
   }
 
   /** The claimant of an address in conflict gets it once its holder has given it up. */
@@ -86,32 +61,25 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
     return (await run.step('wait for the holder', look, heldOr('gone'))) !== undefined
   }
 
-  async function settle(run: Allocation, { conflict }: Settlement): Promise<void> {
-    const settled = await run.step('settle the conflict', () => reservations.settleConflict(run, conflict))
-    if (!settled) throw new FenceLost(run.id)
-  }
-
   /** Steps 2 to 5, until an address is bound or too many were someone else's. */
-  async function bindFromIpam(run: Allocation, ipam: Ipam): Promise<Bound> {
+  async function bindFromIpam(run: Allocation, ipam: Ipam): Promise<Bound | Unbound> {
     const { id, conflicts } = run.assignment
     for (let met = 0; met < mostConflicts; met++) {
       const marker = markerOf({ id, conflicts: conflicts + met })
       const record = await obtain(run, ipam, marker)
-      const holder = await run.step('check', () => holderOf(run, ipam, record.address), heldOr('free'))
+      const { address, network } = record
+      let holder = await run.step('check', () => holderOf(run, ipam, address), heldOr('free'))
       if (holder === undefined) {
         const ptr = await setPtr(run, ipam, record, marker)
-        const reserved = await run.step(
-          'record',
-          () => reserve(run, ipam, record.address, ptr),
-          r => r.outcome,
-        )
+        const recording = () => reserve(run, ipam, address, ptr)
+        const reserved = await run.step('record', recording, r => r.outcome)
         if (reserved.outcome === 'lost') throw new FenceLost(run.id)
         if (reserved.outcome === 'revoked') return 'revoked'
-        if (reserved.outcome === 'reserved') return { address: record.address, ptr, network: record.network }
-        await markConflict(reservations, run, ipam, { address: record.address, marker }, reserved.holder)
-      } else {
-        await markConflict(reservations, run, ipam, { address: record.address, marker }, holder)
+        if (reserved.outcome === 'reserved') return { address, ptr, network }
+        holder = reserved.holder
       }
+      if (holder.isLettingGo) return 'being let go'
+      await markConflict(reservations, run, ipam, { address, marker }, holder)
     }
     throw new IpbridgeError(
       'too_many_conflicts',
@@ -120,7 +88,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** A licence names the address that it runs on and holds nothing in the IPAM. */
-  async function bindNamed(run: Allocation, ipam: Ipam): Promise<Bound> {
+  async function bindNamed(run: Allocation, ipam: Ipam): Promise<Bound | Unbound> {
     const address = run.assignment.requested as Address
     const reserved = await run.step(
       'record',
@@ -147,9 +115,10 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
       )
     const found = await look()
     if (run.payload.adopt && driver.claim && requested !== undefined) {
-      const from = run.payload.settles?.marker ?? run.payload.from
+      const { settles, from } = run.payload
+      const marks = settles ? await reservations.marksInConflict(settles.conflict) : []
       const owner = `${run.service.id} ${slot}`
-      const claimed = { address: requested, marker, owner, ...(from === undefined ? {} : { from }) }
+      const claimed = { address: requested, marker, owner, from: from === undefined ? marks : [from] }
       await run.step('claim', signal => driver.claim?.(claimed, signal) ?? Promise.resolve())
       // The record is ours only now: it says what its server needs to know besides the address.
       return found ?? (await look()) ?? { address: requested, marker }
@@ -217,11 +186,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** Steps 6 and 7. When configuring fails, the next try finds the same address by its marker. */
-  async function configureAndTell(
-    run: Allocation,
-    ipam: Ipam,
-    bound: Exclude<Bound, 'revoked'>,
-  ): Promise<Outcome> {
+  async function configureAndTell(run: Allocation, ipam: Ipam, bound: Bound): Promise<Outcome> {
     const { service, assignment } = run
     const applied = assignment.held ? await configure(run, bound) : 'by others'
     return done({
@@ -245,7 +210,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** Step 6. @returns when the server has it, or who sees to it */
-  async function configure(run: Allocation, { address, ptr, network }: Exclude<Bound, 'revoked'>) {
+  async function configure(run: Allocation, { address, ptr, network }: Bound) {
     const { service, assignment } = run
     const panel = await panelOf(run)
     if (!panel.automatic) return 'by hand'

@@ -4,11 +4,13 @@ import type { Address } from '../src/domain/address.ts'
 import { markerOf } from '../src/domain/marker.ts'
 import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
 import { isEntitled } from '../src/domain/states.ts'
-import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
+import { asIpbridgeError, IpbridgeError } from '../src/errors.ts'
 import type { Held } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
 import { markConflict } from './steps/mark-conflict.ts'
+import { settle } from './steps/settle-conflict.ts'
+import { waitForHolder } from './steps/wait-for-holder.ts'
 
 /** How often a release looks whether the address that takes its place is ready. */
 const replacementMs = 30_000
@@ -43,6 +45,7 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     const ipam = await ipamOf(run)
     const held = await find(run, ipam, assignment)
     const holder = held && (await lookForOthers(run, ipam, held.address, assignment.id))
+    if (holder?.isLettingGo) return waitForHolder()
     if (held && holder) {
       if (!isConflict(run)) throw inUse(held.address, `service ${holder.serviceId} has it`)
       await markConflict(reservations, run, ipam, held, holder)
@@ -169,11 +172,7 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
   /** Where an operator had it freed, the conflict over it is over. */
   async function settled(run: Run): Promise<Outcome> {
     const { settles } = run.payload
-    if (settles === undefined) return done()
-    const written = await run.step('settle the conflict', () =>
-      reservations.settleConflict(run, settles.conflict),
-    )
-    if (!written) throw new FenceLost(run.id)
+    if (settles) await settle(reservations, run, settles)
     return done()
   }
 }

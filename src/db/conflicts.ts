@@ -7,7 +7,8 @@ interface Row extends Omit<ConflictFacts, 'decided' | 'heldBy'> {
 }
 
 /**
- * Reads a conflict as it is now, and locks it with both services: nobody decides about them meanwhile.
+ * Reads a conflict as it is now, and locks it with both services and with all other conflicts over its address: nobody
+ * decides about any of them meanwhile.
  * @returns undefined where there is no such conflict
  */
 export async function lockConflict(tx: Transaction, id: string): Promise<ConflictFacts | undefined> {
@@ -17,10 +18,15 @@ export async function lockConflict(tx: Transaction, id: string): Promise<Conflic
   // In the order in which everybody locks services.
   await tx.$queryRaw`
     select id from service where id = any (${conflict.services}::text[]) order by id for no key update`
+  await tx.$queryRaw`
+    select o.id from conflict k join conflict o on o.address_space = k.address_space and o.address = k.address
+    where k.id = ${id}::uuid order by o.id for no key update of o`
   const [row] = await tx.$queryRaw<Row[]>`
     select k.id, host(k.address) as address, k.connection_id as connection, k.marker, k.resolved_at is not null as resolved,
-      (select jsonb_build_object('operation', o.id, 'state', o.state) from operation o
-        where o.id = any (k.decisions::uuid[]) and o.state not in ('done', 'superseded', 'cancelled')
+      (select jsonb_build_object('conflict', d.id, 'operation', o.id, 'state', o.state)
+        from conflict d join operation o on o.id = any (d.decisions::uuid[])
+        where d.address_space = k.address_space and d.address = k.address
+          and o.state not in ('done', 'superseded', 'cancelled')
         order by o.seq desc limit 1) as decided,
       jsonb_build_object('assignment', h.id, 'service', h.service_id, 'state', h.state, 'address', host(h.address),
         'server', hv.name, 'guest', hs.guest,
@@ -28,13 +34,15 @@ export async function lockConflict(tx: Transaction, id: string): Promise<Conflic
       jsonb_build_object('assignment', c.id, 'service', c.service_id, 'state', c.state, 'address', host(c.address),
         'server', cv.name, 'guest', cs.guest,
         'busy', exists (select from operation o where o.assignment_id = c.id and o.state = 'running')) as claimant,
-      (select a.service_id from assignment a
-        where a.address_space = k.address_space and a.address = k.address and a.state <> 'released' and not a.licence
-        limit 1) as "heldBy"
+      k.holder_service as "metHolder",
+      live.service_id as "heldBy"
     from conflict k
-    join assignment h on h.id = k.holder_id join service hs on hs.id = h.service_id left join server hv on hv.id = hs.server_id
+    left join assignment live on live.address_space = k.address_space and live.address = k.address
+      and live.state <> 'released' and not live.licence
+    join assignment h on h.id = coalesce(live.id, k.holder_id)
+    join service hs on hs.id = h.service_id left join server hv on hv.id = hs.server_id
     join assignment c on c.id = k.claimant_id join service cs on cs.id = c.service_id left join server cv on cv.id = cs.server_id
-    where k.id = ${id}::uuid for no key update of k`
+    where k.id = ${id}::uuid`
   return row && { ...row, decided: row.decided ?? undefined, heldBy: row.heldBy ?? undefined }
 }
 

@@ -11,6 +11,8 @@ import { newId } from './ids.ts'
 export interface Holder {
   assignmentId: string
   serviceId: string
+  /** Whether it is being released: the IPAM may have it back already. */
+  isLettingGo: boolean
 }
 
 export interface Reservation {
@@ -61,14 +63,21 @@ export function createReservations(db: Db) {
 
   const holderOf = batched(
     async (items: { assignmentId: string; addressSpace: string; address: Address; licence: boolean }[]) => {
-      const rows = await db.$queryRaw<{ claimant: string; id: string; service_id: string }[]>`
-        select i."assignmentId" as claimant, a.id, a.service_id
+      const rows = await db.$queryRaw<
+        { claimant: string; id: string; service_id: string; is_letting_go: boolean }[]
+      >`
+        select i."assignmentId" as claimant, a.id, a.service_id, a.state = 'releasing' and exists (
+          select from operation o
+          where o.assignment_id = a.id and o.kind = 'release' and o.state in ('queued', 'running')) as is_letting_go
         from jsonb_to_recordset(${JSON.stringify(items)}::jsonb)
           as i ("assignmentId" uuid, "addressSpace" text, address inet, licence boolean)
         join assignment a on a.address_space = i."addressSpace" and a.address = i.address
         where a.state <> 'released' and not a.licence and not i.licence and a.id <> i."assignmentId"`
       const holders = new Map(
-        rows.map(row => [row.claimant, { assignmentId: row.id, serviceId: row.service_id }]),
+        rows.map(({ claimant, id, service_id, is_letting_go }) => [
+          claimant,
+          { assignmentId: id, serviceId: service_id, isLettingGo: is_letting_go },
+        ]),
       )
       return items.map(({ assignmentId }): Holder | undefined => holders.get(assignmentId))
     },
@@ -187,6 +196,14 @@ export function createReservations(db: Db) {
         update service set guest = case when server_id = ${serverId}::uuid then ${guest} else guest end from operation o
         where service.id = ${id} and o.id = ${fence.id}::uuid and o.epoch = ${fence.epoch}::int and o.state = 'running'`
       return written === 1
+    },
+
+    /** What the record of an address in conflict may carry: the markers of all open conflicts over it. */
+    async marksInConflict(conflict: string): Promise<Marker[]> {
+      const rows = await db.$queryRaw<{ marker: Marker }[]>`
+        select o.marker from conflict k join conflict o on o.address_space = k.address_space and o.address = k.address
+        where k.id = ${conflict}::uuid and o.resolved_at is null order by o.id`
+      return rows.map(({ marker }) => marker)
     },
 
     /** Closes a conflict that an operator has decided, once what was decided is done. @returns false where the fence was lost */

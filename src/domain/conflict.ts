@@ -4,7 +4,7 @@ import type { OperationPayload } from './service-state.ts'
 import type { AssignmentState, OperationKind, OperationState } from './states.ts'
 
 /**
- * The ways out of a conflict. `holder`: the service that has the address in the ledger keeps it · `claimant`: the
+ * The ways out of a conflict. `holder`: the service that has the address in the ledger by now keeps it · `claimant`: the
  * service that the IPAM granted it to gets it, in place of the one that it got meanwhile; the holder gets another ·
  * `free`: nobody needs it, and it goes back to the IPAM
  */
@@ -31,9 +31,12 @@ export interface ConflictFacts {
   /** What the record in the IPAM carries. */
   marker: Marker
   resolved: boolean
-  /** An earlier decision that has not come to its end. */
-  decided: { operation: string; state: OperationState } | undefined
+  /** A decision that has not come to its end, about this conflict or another one over the same address. */
+  decided: { conflict: string; operation: string; state: OperationState } | undefined
+  /** Who has the address now, or had it when the conflict was met. */
   holder: Side
+  /** The service that had it then. */
+  metHolder: string
   claimant: Side
   /** The service that has the address now, licences aside. */
   heldBy: string | undefined
@@ -70,8 +73,9 @@ export function decideConflict(
   const { resolved, decided } = facts
   if (resolved) return objection('it is resolved already')
   if (decided) {
+    const which = decided.conflict === facts.id ? 'it' : `conflict ${decided.conflict} over ${facts.address}`
     return objection(
-      `it was decided before, and operation ${decided.operation} is ${decided.state}; retry or cancel that one`,
+      `${which} was decided before, and operation ${decided.operation} is ${decided.state}; retry or cancel that one`,
     )
   }
   switch (resolution) {
@@ -84,7 +88,7 @@ export function decideConflict(
   }
 }
 
-function forHolder({ holder, id, marker, connection, address }: ConflictFacts, newId: () => string) {
+function forHolder({ holder, id, connection, address }: ConflictFacts, newId: () => string) {
   if (!has(holder, address)) return objection(`service ${holder.service} has ${address} no longer`)
   const operation = {
     id: newId(),
@@ -92,23 +96,25 @@ function forHolder({ holder, id, marker, connection, address }: ConflictFacts, n
     service: holder.service,
     assignment: holder.assignment,
     connection,
-    payload: { settles: { conflict: id, marker, favours: 'holder' as const } },
+    payload: { settles: { conflict: id, favours: 'holder' as const } },
   }
   return { replaced: [], operations: [operation] }
 }
 
 function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Objection {
-  const { holder, claimant, id, marker, connection, address, heldBy } = facts
+  const { holder, metHolder, claimant, id, connection, address, heldBy } = facts
   if (claimant.state !== 'active') {
     return objection(`service ${claimant.service} is not entitled to it any more, or is still being served`)
   }
   const holderHasIt = has(holder, address)
-  if (heldBy !== undefined && !holderHasIt) return objection(`service ${heldBy} has ${address} by now`)
+  if (heldBy !== undefined && (heldBy !== metHolder || !holderHasIt)) {
+    return objection(`service ${heldBy} has ${address} by now`)
+  }
   const busy = [claimant, ...(holderHasIt ? [holder] : [])].find(side => side.busy)
   if (busy) return objection(`something is being done to service ${busy.service} this moment; try again`)
 
   const [anew, forHolder] = [newId(), newId()]
-  const settles = { conflict: id, marker, favours: 'claimant' as const }
+  const settles = { conflict: id, favours: 'claimant' as const }
   const leave = (side: Side, replacedBy: string) => ({
     id: newId(),
     kind: 'release' as const,
@@ -141,7 +147,7 @@ function forNobody({ id, marker, connection, address, heldBy }: ConflictFacts, n
     const why = `service ${heldBy} has ${address}; decide for the holder or the claimant, or end that service first`
     return { code: 'still_in_use' as const, why }
   }
-  const settles = { conflict: id, marker, favours: 'nobody' as const }
+  const settles = { conflict: id, favours: 'nobody' as const }
   const operation = {
     id: newId(),
     kind: 'release' as const,

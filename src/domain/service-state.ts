@@ -67,7 +67,7 @@ export interface OperationPayload {
    * What an operator decided about a conflict. For `allocate`: the address stays with its holder, or becomes that
    * of the claimant. For `release`: nobody needs it.
    */
-  settles?: { conflict: string; marker: string; favours: 'holder' | 'claimant' | 'nobody' }
+  settles?: { conflict: string; favours: 'holder' | 'claimant' | 'nobody' }
   /** For `allocate`: the record is there already, and is made ours. */
   adopt?: boolean
   /** The marker that such a record carries until then, where it is one that the ledger has forgotten. */

@@ -43,10 +43,10 @@ export interface IpamDriver {
   /**
    * Makes a record that is held ours: writes our marker and the owner into it. Optional: where it is missing,
    * records that are not marked can only be told of.
-   * @param held.from a marker that the record may carry until now, when it passes from one service to another
+   * @param held.from markers that the record may carry until now, when it passes from one service to another
    * @throws record_not_ours where the record is marked with another marker, or where nobody holds the address
    */
-  claim?(held: Held & { owner: string; from?: Marker }, signal: AbortSignal): Promise<void>
+  claim?(held: Held & { owner: string; from?: readonly Marker[] }, signal: AbortSignal): Promise<void>
 }
 
 /** An address that a service had before ipbridge came. */

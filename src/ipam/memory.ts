@@ -87,10 +87,10 @@ export function memoryIpam(options: {
       signal.throwIfAborted()
       if (records.has(held.address)) records.delete(ours(held).address)
     },
-    async claim({ address, marker, owner, from }, signal) {
+    async claim({ address, marker, owner, from = [] }, signal) {
       signal.throwIfAborted()
       const record = records.get(address)
-      if (record === undefined || ![undefined, marker, from].includes(record.marker)) {
+      if (record === undefined || ![undefined, marker, ...from].includes(record.marker)) {
         throw new IpbridgeError('record_not_ours', `${address} is not held, or is marked with another marker`)
       }
       records.set(address, { ...record, marker, owner })

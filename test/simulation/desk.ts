@@ -76,14 +76,22 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
     return { assignment: id, service, state, address, busy, server, guest }
   }
 
+  function stateOf(id: string) {
+    const { state, seq } = tables.operations.get(id) as OperationRow
+    return { operation: id, state, seq }
+  }
+
   function decide(conflict: ConflictRow, resolution: Resolution): boolean {
     const { id, address, marker } = conflict
-    const [undone] = conflict.decisions
-      .map(operation => tables.operations.get(operation) as OperationRow)
+    const [undone] = [...tables.conflicts.values()]
+      .filter(other => other.address === address)
+      .flatMap(other => other.decisions.map(operation => ({ conflict: other.id, operation })))
+      .map(({ conflict, operation }) => ({ conflict, ...stateOf(operation) }))
       .filter(({ state }) => !['done', 'superseded', 'cancelled'].includes(state))
-    const heldBy = [...tables.assignments.values()].find(
+      .sort((a, b) => b.seq - a.seq)
+    const live = [...tables.assignments.values()].find(
       a => a.address === address && a.state !== 'released' && !a.licence,
-    )?.service
+    )
     const decision = decideConflict(
       {
         id,
@@ -91,10 +99,11 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
         connection,
         marker,
         resolved: conflict.isResolved,
-        decided: undone && { operation: undone.id, state: undone.state },
-        holder: sideOf(conflict.holder),
+        decided: undone,
+        holder: sideOf(live?.id ?? conflict.holder),
+        metHolder: tables.assignments.get(conflict.holder)?.service ?? '',
         claimant: sideOf(conflict.claimant),
-        heldBy,
+        heldBy: live?.service,
       },
       resolution,
       tables.newId,

@@ -18,6 +18,12 @@ export function reservationTable(
   const { assignments } = tables
   const isLive = (a: AssignmentRow) => a.state === 'reserved' || a.state === 'active'
 
+  const isLettingGo = ({ id, service, state }: AssignmentRow) =>
+    state === 'releasing' &&
+    tables
+      .operationsOf(service)
+      .some(o => o.assignment === id && o.kind === 'release' && ['queued', 'running'].includes(o.state))
+
   function holderOf({
     assignmentId,
     addressSpace,
@@ -28,7 +34,7 @@ export function reservationTable(
     for (const a of assignments.values()) {
       if (a.state === 'released' || a.licence || a.id === assignmentId) continue
       if (a.space === addressSpace && a.address === address)
-        return { assignmentId: a.id, serviceId: a.service }
+        return { assignmentId: a.id, serviceId: a.service, isLettingGo: isLettingGo(a) }
     }
     return undefined
   }
@@ -90,6 +96,12 @@ export function reservationTable(
       if (!operations.held(fence) || service === undefined) return false
       if (service.server === serverId) tables.services.set(id, { ...service, guest })
       return true
+    },
+
+    marksInConflict(conflict) {
+      const address = tables.conflicts.get(conflict)?.address
+      const open = [...tables.conflicts.values()].filter(c => c.address === address && !c.isResolved)
+      return open.map(({ marker }) => marker)
     },
 
     settleConflict(fence, conflict) {

@@ -149,6 +149,68 @@ describe('An address that the IPAM grants although another service has it', () =
     expect(await stage.addresses('claimant-5')).toMatchObject([{ state: 'active' }])
   })
 
+  describe('where the other one has given it back, and only the ledger has not heard', () => {
+    /** A service whose release has freed its address in the IPAM, without an answer. */
+    async function lettingGo(holder: string): Promise<{ address: string; release: string }> {
+      await stage.send(events.created({ id: holder }))
+      await stage.runAll()
+      const address = (await stage.addresses(holder))[0]?.address ?? ''
+      const [release = ''] = await stage.send(events.deleted(holder))
+      stage.cues.after = call => {
+        if (call === 'release')
+          throw new IpbridgeError('outcome_unknown', 'no answer', { outcome: 'unknown' })
+      }
+      expect(await stage.run(release)).toMatchObject({ result: 'retry' })
+      stage.calm()
+      expect(stage.record(address)).toBeUndefined()
+      return { address, release }
+    }
+    const order = (id: string, requested: string) =>
+      stage.send(events.created({ id }, { addresses: [{ family: 'ipv4', requested }] }))
+
+    it('is no conflict: the new one waits until the release is recorded, and has it then', async () => {
+      const { address, release } = await lettingGo('holder-8')
+      const [operation = ''] = await order('claimant-8', address)
+      expect(await stage.run(operation)).toEqual({ result: 'settled', state: 'waiting' })
+      expect(await stage.operation(operation)).toMatchObject({ error: { code: 'still_in_use' } })
+      expect(stage.record(address)?.ptr).not.toBe('dns.set.error')
+      await stage.app.desk.operations.retry(admin, release)
+      expect(await stage.run(release)).toEqual({ result: 'settled', state: 'done' })
+      await stage.app.desk.operations.retry(admin, operation)
+      expect(await stage.run(operation)).toEqual({ result: 'settled', state: 'done' })
+      expect(await stage.addresses('claimant-8')).toMatchObject([{ address, state: 'active' }])
+      expect(await conflictsOf('claimant-8')).toEqual([])
+    })
+
+    it('nor for one that is called off meanwhile: it gives back what it was granted', async () => {
+      const { address, release } = await lettingGo('holder-9')
+      const [operation = ''] = await order('claimant-9', address)
+      expect(await stage.run(operation)).toEqual({ result: 'settled', state: 'waiting' })
+      await stage.send(events.deleted('claimant-9'))
+      const { items } = await stage.app.desk.operations.list({ service: 'claimant-9', kind: 'release' })
+      const calledOff = items[0]?.id ?? ''
+      expect(await stage.run(calledOff)).toEqual({ result: 'settled', state: 'waiting' })
+      await stage.app.desk.operations.retry(admin, release)
+      expect(await stage.run(release)).toEqual({ result: 'settled', state: 'done' })
+      await stage.app.desk.operations.retry(admin, calledOff)
+      expect(await stage.run(calledOff)).toEqual({ result: 'settled', state: 'done' })
+      expect(stage.record(address)).toBeUndefined()
+      expect(await conflictsOf('claimant-9')).toEqual([])
+    })
+
+    it('is one where the release has failed: nobody waits for that', async () => {
+      const { address, release } = await lettingGo('holder-10')
+      await stage.app.db.operation.update({
+        where: { id: release },
+        data: { state: 'failed', endedAt: new Date(), announceAt: null },
+      })
+      const [operation = ''] = await stage.send(events.created({ id: 'claimant-10' }))
+      expect(await stage.run(operation)).toMatchObject({ result: 'settled', state: 'done' })
+      const conflicts = await conflictsOf('claimant-10')
+      expect(conflicts.map(conflict => conflict.address)).toEqual([address])
+    })
+  })
+
   describe('where one of the two is a licence', () => {
     it('is no conflict for the licence, which holds nothing in the IPAM', async () => {
       await stage.send(events.created({ id: 'holder-6' }))

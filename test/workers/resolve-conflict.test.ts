@@ -178,6 +178,81 @@ describe('An operator who decides about a conflict', () => {
     expect(await brokenPromises()).toEqual([])
   })
 
+  describe('over an address that was granted to two others', () => {
+    /** A conflict, and another over the same address with a third service. */
+    async function twoConflicts() {
+      const one = await conflict()
+      stage.books.records.delete(one.address)
+      const third = `third-${count}`
+      await stage.send(events.created({ id: third }))
+      await stage.runAll()
+      const { id } = await stage.app.db.conflict.findFirstOrThrow({ where: { claimantService: third } })
+      return { ...one, other: id, third }
+    }
+
+    it('cannot decide about the second until what was decided about the first is done', async () => {
+      const { id, other, address } = await twoConflicts()
+      const { operations } = await resolve(id, 'claimant')
+      for (const resolution of ['holder', 'claimant', 'free'] as const) {
+        await expect(resolve(other, resolution)).rejects.toMatchObject({
+          code: 'wrong_state',
+          message: expect.stringContaining(`conflict ${id} over ${address} was decided before`),
+        })
+      }
+      await runToTheEnd(operations)
+      expect(await show(id)).toMatchObject({ state: 'resolved' })
+      expect(await show(other)).toMatchObject({ state: 'open' })
+    })
+
+    it('for the first claimant: it gets the address, whosever mark the record carries, and keeps it', async () => {
+      const { id, other, claimant, third, address } = await twoConflicts()
+      const [others] = await addressOf(third)
+      const { operations } = await resolve(id, 'claimant')
+      await runToTheEnd(operations)
+      expect(await addressOf(claimant)).toEqual([address])
+
+      await expect(resolve(other, 'claimant')).rejects.toMatchObject({
+        message: expect.stringContaining(`service ${claimant} has ${address} by now`),
+      })
+      await expect(resolve(other, 'free')).rejects.toMatchObject({ code: 'still_in_use' })
+      await runToTheEnd((await resolve(other, 'holder')).operations)
+      expect(await show(other)).toMatchObject({ state: 'resolved' })
+      const [own] = await stage.addresses(claimant)
+      expect(own?.address).toBe(address)
+      expect(stage.record(address)).toMatchObject({ marker: own?.marker })
+      expect(await addressOf(third)).toEqual([others])
+      expect(await brokenPromises()).toEqual([])
+    })
+
+    it('for the holder, twice: the record is the holder’s in the end', async () => {
+      const { id, other, holder, address } = await twoConflicts()
+      await runToTheEnd((await resolve(id, 'holder')).operations)
+      await runToTheEnd((await resolve(other, 'holder')).operations)
+      const [own] = await stage.addresses(holder)
+      expect(stage.record(address)).toMatchObject({ marker: own?.marker })
+      expect([await show(id), await show(other)]).toMatchObject([
+        { state: 'resolved' },
+        { state: 'resolved' },
+      ])
+      expect(await brokenPromises()).toEqual([])
+    })
+
+    it('for neither: it goes back with the last of them', async () => {
+      const { id, other, holder, address } = await twoConflicts()
+      await stage.send(events.deleted(holder))
+      await stage.runAll()
+      await runToTheEnd((await resolve(id, 'free')).operations)
+      expect(stage.record(address)).toBeDefined()
+      await runToTheEnd((await resolve(other, 'free')).operations)
+      expect(stage.record(address)).toBeUndefined()
+      expect([await show(id), await show(other)]).toMatchObject([
+        { state: 'resolved' },
+        { state: 'resolved' },
+      ])
+      expect(await brokenPromises()).toEqual([])
+    })
+  })
+
   it('is audited with the reason, and cannot decide twice', async () => {
     const { id, address } = await conflict()
     const { operations } = await resolve(id, 'holder')

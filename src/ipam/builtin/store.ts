@@ -117,13 +117,13 @@ export function createBuiltinStore(db: Db) {
         address,
         marker,
         owner,
-        from = marker,
-      }: { address: Address; marker: Marker; owner: string; from?: Marker | undefined },
+        from = [],
+      }: { address: Address; marker: Marker; owner: string; from?: readonly Marker[] | undefined },
     ): Promise<boolean> {
       const claimed = await db.$executeRaw`
         update pool_address a set marker = ${marker}, owner = ${owner} from pool p
         where p.id = a.pool_id and p.connection_id = ${connection}::uuid and a.address = ${address}::inet
-          and a.state = 'held' and (a.marker is null or a.marker in (${marker}, ${from}))`
+          and a.state = 'held' and (a.marker is null or a.marker = any (${[marker, ...from]}::text[]))`
       return claimed === 1
     },
 

@@ -47,11 +47,14 @@ export function createClaims({ connection, user, admin, books, options, notes }:
     },
 
     /** Marks a record, and hands it to our user where another one of the panel has it. @throws record_not_ours */
-    async claim({ address, marker, from }: Held & { from?: Marker }, signal: AbortSignal): Promise<void> {
+    async claim(
+      { address, marker, from = [] }: Held & { from?: readonly Marker[] },
+      signal: AbortSignal,
+    ): Promise<void> {
       signal.throwIfAborted()
       const own = await books.own(address, signal)
       const row = own ?? (await books.anybodys(address, signal))
-      if (row === undefined || ![undefined, marker, from].includes(row.marker)) {
+      if (row === undefined || ![undefined, marker, ...from].includes(row.marker)) {
         const why = row === undefined ? 'is held by nobody' : `is marked with ${row.marker}`
         throw new IpbridgeError('record_not_ours', `${whom}: ${address} ${why}`)
       }

@@ -151,7 +151,7 @@ describe.skipIf(queueMissing)('an operation that was claimed', () => {
         ...place,
         serviceId: 'fenced',
         marker: 'ipb:stale',
-        holder: { assignmentId, serviceId: 'fenced' },
+        holder: { isLettingGo: false, assignmentId, serviceId: 'fenced' },
         message: { type: 'address.conflict', data: {} },
       }),
     ).toBe(false)

@@ -217,7 +217,8 @@ describe('Addresses that services have already', () => {
     const [from, to] = [newMarker(), newMarker()]
     const { address } = await driver.request(wanted({ marker: from }), signal)
     await driver.setPtr({ address, marker: from }, 'dns.set.error', signal)
-    for (let n = 0; n < 2; n++) await driver.claim?.({ address, marker: to, from, owner: 's2 main' }, signal)
+    for (let n = 0; n < 2; n++)
+      await driver.claim?.({ address, marker: to, from: [from], owner: 's2 main' }, signal)
     expect(await driver.findByMarker(to, signal)).toMatchObject({ address, ptr: 'dns.set.error' })
     expect(await driver.findByMarker(from, signal)).toBeUndefined()
   })

@@ -1,0 +1,44 @@
+import type { ClaimedAssignment, ClaimedService } from '../../src/db/operations.ts'
+import type { Reservations } from '../../src/db/reservations.ts'
+import { markerOf } from '../../src/domain/marker.ts'
+import { done, type Outcome, superseded } from '../../src/domain/outcome.ts'
+import { FenceLost, IpbridgeError } from '../../src/errors.ts'
+import type { Ipam } from '../../src/queue/ports.ts'
+import type { Run } from '../../src/queue/run.ts'
+
+/** What an operator decided about a conflict. */
+export type Settlement = NonNullable<Run['payload']['settles']>
+
+type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment }
+
+/**
+ * An operator decided that the holder of an address in conflict keeps it: the record becomes the holder's, so that it is
+ * found when the service ends. It stays marked with the conflict PTR, until somebody names it.
+ */
+export async function keepWithHolder(
+  reservations: Pick<Reservations, 'marksInConflict' | 'settleConflict'>,
+  run: Allocation,
+  { driver, name }: Ipam,
+  settles: Settlement,
+): Promise<Outcome> {
+  const { address, slot } = run.assignment
+  if (address === undefined) return superseded()
+  if (driver.claim === undefined) {
+    throw new IpbridgeError('ipam_refused', `${name} cannot pass a record from one service to another`)
+  }
+  const from = await reservations.marksInConflict(settles.conflict)
+  const held = { address, marker: markerOf(run.assignment), owner: `${run.service.id} ${slot}`, from }
+  await run.step('claim', async signal => driver.claim?.(held, signal))
+  await settle(reservations, run, settles)
+  return done()
+}
+
+/** What an operator decided is done. */
+export async function settle(
+  reservations: Pick<Reservations, 'settleConflict'>,
+  run: Run,
+  { conflict }: Settlement,
+): Promise<void> {
+  const settled = await run.step('settle the conflict', () => reservations.settleConflict(run, conflict))
+  if (!settled) throw new FenceLost(run.id)
+}
