@@ -19,6 +19,8 @@ export function simulatedIpam(world: World) {
   const { defect, scheduler, random } = world
   const cidr = random.pick(['10.0.0.0/26', '10.0.0.0/27'])
   const quarantineMs = random.pick([0, 60_000, 600_000])
+  /** For how long an address may be granted once more: while its first holder is being served, or after that, too. */
+  const freshMs = random.pick([1_500, 1_500, 10_000])
   const pools = {
     main: cidr,
     other: '10.1.0.0/26',
@@ -39,8 +41,9 @@ export function simulatedIpam(world: World) {
   let granted: { record: IpamRecord; at: number } | undefined
   /** What was changed less than a second ago, as it was before. */
   const earlier = new Map<string, { record: IpamRecord | undefined; at: number }>()
-  /** What was granted twice, or removed by hand, is not granted twice (again): conflicts are between two. */
-  const uncertain = new Set<Address>()
+  /** What was removed by hand, and is in nobody's books any more, is not granted a second time. */
+  const removed = new Set<Address>()
+  const regranted = new Set<Address>()
   /** Only for a defect: markers of grants whose answer was lost. */
   const unheard = new Set<string>()
 
@@ -66,16 +69,17 @@ export function simulatedIpam(world: World) {
   }
 
   async function request(want: Parameters<IpamDriver['request']>[0], by: string): Promise<IpamRecord> {
-    const isFresh = granted && scheduler.now() - granted.at < 10_000
+    const isFresh = granted && scheduler.now() - granted.at < freshMs
     const twice =
       isFresh && granted && books.records.get(granted.record.address)?.marker === granted.record.marker
-    const isSure = granted && !uncertain.has(granted.record.address)
+    const isSure = granted && !removed.has(granted.record.address)
     const suits = want.requested === undefined && want.family === 4 && want.pools === undefined
     if (granted && twice && isSure && suits && random.chance(world.weather.regrants)) {
       const record = { ...granted.record, marker: want.marker, owner: want.owner }
       world.tell('the IPAM', `grants ${record.address} a second time`)
-      world.count('addresses granted twice')
-      uncertain.add(record.address)
+      world.count(regranted.has(record.address) ? 'addresses granted to a third' : 'addresses granted twice')
+      regranted.add(record.address)
+      granted = { record, at: scheduler.now() }
       await change('request', by, record.address, async () => {
         books.records.set(record.address, record)
       })
@@ -130,7 +134,7 @@ export function simulatedIpam(world: World) {
         if (record) books.records.set(address, record)
         else books.records.delete(address)
       })
-      if (record === undefined) uncertain.add(address)
+      if (record === undefined) removed.add(address)
       if (record?.ptr === undefined) names.delete(address)
       else names.set(address, record.ptr)
     },
