@@ -38,7 +38,8 @@ export function createAnnouncer(queues: QueueBackend, log: Log): Announcer {
     const queue = queues.queue(kind)
     const ids = [jobIdOf(kind, id, epoch), turnJobIdOf(kind, id, epoch)]
     const jobs = (await Promise.all(ids.map(jobId => queue.getJob(jobId)))).filter(job => job !== undefined)
-    await Promise.all(jobs.filter(job => job.finishedOn !== undefined).map(job => job.remove()))
+    // Where somebody else was faster, that is fine, too.
+    await Promise.allSettled(jobs.filter(job => job.finishedOn !== undefined).map(job => job.remove()))
     return jobs.some(job => job.processedOn === undefined)
   }
 
