@@ -66,7 +66,9 @@ export function createBilling(options: {
     if (whenHeard && unheard.has(about)) return
     const address = await addressOf(about)
     // Meanwhile it may have said something else.
-    if (address !== undefined && !(whenHeard && unheard.has(about))) await send(saying.say(address))
+    if (address === undefined || (whenHeard && unheard.has(about))) return
+    const event = saying.say(address)
+    if (event !== undefined) await send(event)
   }
 
   /** An address that the service has; undefined where it has none, or nobody answers. */

@@ -17,7 +17,8 @@ export type Saying =
   | { event: EventInput }
   | {
       about: string
-      say: (address: string) => EventInput
+      /** undefined where it has deleted the service meanwhile: then it has nothing to say of its addresses any more. */
+      say: (address: string) => EventInput | undefined
       /**
        * Only where all that was said of the service has been taken in. While an earlier event is still on its way, nobody
        * can say whether it was the slot that has the address now which was cancelled, or the one that had it before.
@@ -70,6 +71,8 @@ export function createSayings(random: Random, given: { services: number; servers
   }
 
   function about(id: string, service: Believed): Saying {
+    const whileLive = (say: (address: string) => EventInput) => (address: string) =>
+      service.isLive ? say(address) : undefined
     switch (
       random.weighted({
         ordered: 26,
@@ -102,22 +105,22 @@ export function createSayings(random: Random, given: { services: number; servers
         const ptr = random.chance(0.2) ? null : `mail${random.int(100)}.${service.domain}`
         return {
           about: id,
-          say: address => ({
+          say: whileLive(address => ({
             ...envelope(id, service),
             type: 'ptr.changed',
             data: { address, ptr, service: id },
-          }),
+          })),
         }
       }
       case 'byAddress':
         return {
           about: id,
           whenHeard: true,
-          say: address => ({
+          say: whileLive(address => ({
             ...envelope(id, service),
             type: 'ip.cancelled',
             data: { service: id, address },
-          }),
+          })),
         }
       case 'moved':
         service.server = random.pick(servers)
