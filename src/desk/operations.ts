@@ -171,7 +171,8 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
 
     /**
      * Ends an operation that shall not be done any more. What an allocation took is given back by a release.
-     * @throws wrong_state for releases, which must run to their end, and for what has ended
+     * @throws wrong_state for releases, which must run to their end, for allocations that another address waits for to be
+     *   given back, and for what has ended
      */
     async cancel(actor: Actor, id: string, reason?: string): Promise<void> {
       const { operation, release } = await db.$transaction(async tx => {
@@ -185,6 +186,7 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
         if (isTerminal(row.state) && row.state !== 'failed') {
           throw new IpbridgeError('wrong_state', `operation ${id} is ${row.state} already`)
         }
+        await refuseIfReplacement(tx, row)
         // Raising the epoch takes it out of the hands of a worker that may have it.
         await tx.$executeRaw`
           update operation set state = 'cancelled', epoch = epoch + 1, lease_until = null, worker = null, announce_at = null,
@@ -219,6 +221,29 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
       }
     },
   }
+}
+
+/**
+ * A service that moves, or gets the address that it was granted in a conflict, keeps the one that it has until the other
+ * one works. Without that one the release would go on, and the service would be left without an address.
+ */
+async function refuseIfReplacement(
+  tx: Prisma.TransactionClient,
+  row: { kind: string; id: string; service_id: string | null; assignment_id: string | null },
+): Promise<void> {
+  if (row.kind !== 'allocate') return
+  const [waits] = await tx.$queryRaw<{ address: string | null }[]>`
+    select host(old.address) as address
+    from operation r join assignment old on old.id = r.assignment_id join assignment anew on anew.id = ${row.assignment_id}::uuid
+    where r.service_id = ${row.service_id} and r.kind = 'release' and r.payload ->> 'replacedBy' = anew.id::text
+      and r.state not in ('done', 'superseded', 'cancelled') and old.state <> 'released'
+      and anew.state in ('pending', 'reserved')`
+  if (waits === undefined) return
+  const lost = waits.address ?? 'the address that is on its way'
+  throw new IpbridgeError(
+    'wrong_state',
+    `operation ${row.id} is not cancelled: service ${row.service_id} would lose ${lost} and have none in its place; mend what stops it and retry it; if the service has moved, billing may also move it back`,
+  )
 }
 
 /**

@@ -13,8 +13,23 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
 
   const canBeRetried = ({ state }: OperationRow) =>
     state !== 'running' && (state === 'failed' || !isTerminal(state))
-  const canBeCancelled = ({ kind, state }: OperationRow) =>
-    kind !== 'release' && (state === 'failed' || !isTerminal(state))
+  const canBeCancelled = (row: OperationRow) =>
+    row.kind !== 'release' && (row.state === 'failed' || !isTerminal(row.state)) && !isReplacement(row)
+
+  /** Whether another address of the service is given back once this one works. */
+  function isReplacement({ kind, service, assignment }: OperationRow): boolean {
+    const anew = tables.assignments.get(assignment ?? '')
+    if (kind !== 'allocate' || (anew?.state !== 'pending' && anew?.state !== 'reserved')) return false
+    return tables
+      .operationsOf(service ?? '')
+      .some(
+        o =>
+          o.kind === 'release' &&
+          o.payload.replacedBy === assignment &&
+          !['done', 'superseded', 'cancelled'].includes(o.state) &&
+          tables.assignments.get(o.assignment ?? '')?.state !== 'released',
+      )
+  }
 
   function retry(row: OperationRow): void {
     world.tell('an operator', `retries ${row.kind} ${row.id}, which is ${row.state}`)

@@ -125,5 +125,5 @@ describe.skipIf(queueMissing)('A conflict', () => {
     // The more a measurement costs, the rarer it is made.
     await until('it counts no more', async () => (await metric()) === '0', 60_000)
     expect(await list('?open=true')).toEqual([])
-  })
+  }, 90_000)
 })
