@@ -10,7 +10,7 @@ import type { AddressNetwork, IpamRecord } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
 import { markConflict } from './steps/mark-conflict.ts'
-import { keepWithHolder, settle } from './steps/settle-conflict.ts'
+import { keepFormer, keepWithHolder, settle } from './steps/settle-conflict.ts'
 import { waitForHolder } from './steps/wait-for-holder.ts'
 
 /** So many granted addresses may belong to someone else before an operator has to look at the books. */
@@ -44,7 +44,9 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
     const ipam = await ipamOf(run)
     const { settles } = run.payload
     if (settles?.favours === 'holder') return keepWithHolder(reservations, run, ipam, settles)
-    if (settles && (await isStillHeld(run, ipam))) return waitForHolder()
+    const holder = settles && (await stillHeldBy(run, ipam))
+    if (holder?.isEntitled) return keepFormer(reservations, run)
+    if (holder) return waitForHolder()
     const bound = run.assignment.held ? await bindFromIpam(run, ipam) : await bindNamed(run, ipam)
     if (bound === 'revoked') return superseded()
     if (bound === 'being let go') return waitForHolder()
@@ -54,11 +56,10 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** The claimant of an address in conflict gets it once its holder has given it up. */
-  async function isStillHeld(run: Allocation, ipam: Ipam): Promise<boolean> {
+  async function stillHeldBy(run: Allocation, ipam: Ipam): Promise<Holder | undefined> {
     const { requested } = run.assignment
-    if (requested === undefined) return false
-    const look = () => holderOf(run, ipam, requested)
-    return (await run.step('wait for the holder', look, heldOr('gone'))) !== undefined
+    if (requested === undefined) return undefined
+    return run.step('wait for the holder', () => holderOf(run, ipam, requested), heldOr('gone'))
   }
 
   /** Steps 2 to 5, until an address is bound or too many were someone else's. */
@@ -118,7 +119,12 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
       const { settles, from } = run.payload
       const marks = settles ? await reservations.marksInConflict(settles.conflict) : []
       const owner = `${run.service.id} ${slot}`
-      const claimed = { address: requested, marker, owner, from: from === undefined ? marks : [from] }
+      const claimed = {
+        address: requested,
+        marker,
+        owner,
+        from: from === undefined ? marks : [...marks, from],
+      }
       await run.step('claim', signal => driver.claim?.(claimed, signal) ?? Promise.resolve())
       // The record is ours only now: it says what its server needs to know besides the address.
       return found ?? (await look()) ?? { address: requested, marker }

@@ -53,7 +53,7 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     }
     const address = held?.address ?? assignment.address
     if (address !== undefined) await takeOffGuest(run, address)
-    if (held) await giveBack(run, ipam, held)
+    if (held && !payload.passesOn) await giveBack(run, ipam, held)
     return recordRelease(run, assignment, address)
   }
 

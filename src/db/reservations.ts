@@ -11,6 +11,8 @@ import { newId } from './ids.ts'
 export interface Holder {
   assignmentId: string
   serviceId: string
+  /** Whether its service is entitled to it; else it is only to be released. */
+  isEntitled: boolean
   /** Whether it is being released: the IPAM may have it back already. */
   isLettingGo: boolean
 }
@@ -63,22 +65,16 @@ export function createReservations(db: Db) {
 
   const holderOf = batched(
     async (items: { assignmentId: string; addressSpace: string; address: Address; licence: boolean }[]) => {
-      const rows = await db.$queryRaw<
-        { claimant: string; id: string; service_id: string; is_letting_go: boolean }[]
-      >`
-        select i."assignmentId" as claimant, a.id, a.service_id, a.state = 'releasing' and exists (
-          select from operation o
-          where o.assignment_id = a.id and o.kind = 'release' and o.state in ('queued', 'running')) as is_letting_go
+      const rows = await db.$queryRaw<(Holder & { claimant: string })[]>`
+        select i."assignmentId" as claimant, a.id as "assignmentId", a.service_id as "serviceId",
+          a.state <> 'releasing' as "isEntitled", a.state = 'releasing' and exists (
+            select from operation o
+            where o.assignment_id = a.id and o.kind = 'release' and o.state in ('queued', 'running')) as "isLettingGo"
         from jsonb_to_recordset(${JSON.stringify(items)}::jsonb)
           as i ("assignmentId" uuid, "addressSpace" text, address inet, licence boolean)
         join assignment a on a.address_space = i."addressSpace" and a.address = i.address
         where a.state <> 'released' and not a.licence and not i.licence and a.id <> i."assignmentId"`
-      const holders = new Map(
-        rows.map(({ claimant, id, service_id, is_letting_go }) => [
-          claimant,
-          { assignmentId: id, serviceId: service_id, isLettingGo: is_letting_go },
-        ]),
-      )
+      const holders = new Map(rows.map(({ claimant, ...holder }): [string, Holder] => [claimant, holder]))
       return items.map(({ assignmentId }): Holder | undefined => holders.get(assignmentId))
     },
     options,
@@ -204,6 +200,35 @@ export function createReservations(db: Db) {
         select o.marker from conflict k join conflict o on o.address_space = k.address_space and o.address = k.address
         where k.id = ${conflict}::uuid and o.resolved_at is null order by o.id`
       return rows.map(({ marker }) => marker)
+    },
+
+    /**
+     * Ends the replacement of an address: the service keeps the one that it has, whose release waits for the new one.
+     * @returns revoked where the service is entitled to neither any more; lost: the fence
+     */
+    async keepFormer(
+      fence: { id: string; epoch: number },
+      { serviceId, assignmentId }: { serviceId: string; assignmentId: string },
+    ): Promise<'kept' | 'revoked' | 'lost'> {
+      return db.$transaction(async tx => {
+        // Nobody plans for the service meanwhile.
+        await tx.$queryRaw`select id from service where id = ${serviceId} for no key update`
+        const mine = await tx.$queryRaw<unknown[]>`
+          select id from operation
+          where id = ${fence.id}::uuid and epoch = ${fence.epoch}::int and state = 'running' for update`
+        if (mine.length === 0) return 'lost'
+        const kept = await tx.$executeRaw`
+          with dropped as (
+            update assignment set state = 'released', released_at = now()
+            where id = ${assignmentId}::uuid and state = 'pending' returning id::text),
+          ended as (
+            update operation r set state = 'superseded', ended_at = now(), announce_at = null from dropped
+            where r.service_id = ${serviceId} and r.kind = 'release' and r.payload ->> 'replacedBy' = dropped.id
+              and r.state in ('queued', 'waiting', 'parked', 'failed')
+            returning r.assignment_id)
+          update assignment a set state = 'active' from ended where a.id = ended.assignment_id and a.state = 'releasing'`
+        return kept > 0 ? 'kept' : 'revoked'
+      })
     },
 
     /** Closes a conflict that an operator has decided, once what was decided is done. @returns false where the fence was lost */

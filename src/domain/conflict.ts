@@ -1,5 +1,5 @@
 import type { Address } from './address.ts'
-import type { Marker } from './marker.ts'
+import { type Marker, markerOf } from './marker.ts'
 import type { OperationPayload } from './service-state.ts'
 import type { AssignmentState, OperationKind, OperationState } from './states.ts'
 
@@ -22,6 +22,8 @@ export interface Side {
   guest: string | null
   /** Whether an operation on its address runs this moment. */
   busy: boolean
+  /** How many addresses that it was granted turned out to be others'. */
+  conflicts: number
 }
 
 export interface ConflictFacts {
@@ -115,13 +117,13 @@ function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Obje
 
   const [anew, forHolder] = [newId(), newId()]
   const settles = { conflict: id, favours: 'claimant' as const }
-  const leave = (side: Side, replacedBy: string) => ({
+  const leave = (side: Side, replacedBy: string, more: OperationPayload = {}) => ({
     id: newId(),
     kind: 'release' as const,
     service: side.service,
     assignment: side.assignment,
     connection,
-    payload: { replacedBy, ...leaving(side) },
+    payload: { replacedBy, ...leaving(side), ...more },
   })
   const come = (side: Side, assignment: string, payload: OperationPayload) => ({
     id: newId(),
@@ -132,13 +134,21 @@ function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Obje
     payload,
   })
   // The holder gets another address before it loses this one; only then can the claimant have it.
-  const holderMoves = holderHasIt ? [come(holder, forHolder, {}), leave(holder, forHolder)] : []
+  const holderMoves = holderHasIt
+    ? [come(holder, forHolder, {}), leave(holder, forHolder, { passesOn: true })]
+    : []
+  // The record may be the holder's own again: an earlier decision was for the holder, or another conflict's was.
+  const from = holderHasIt ? { from: markerOf({ id: holder.assignment, conflicts: holder.conflicts }) } : {}
   return {
     replaced: [
       ...(holderHasIt ? [{ assignment: holder.assignment, by: forHolder, requested: null }] : []),
       { assignment: claimant.assignment, by: anew, requested: address },
     ],
-    operations: [...holderMoves, come(claimant, anew, { adopt: true, settles }), leave(claimant, anew)],
+    operations: [
+      ...holderMoves,
+      come(claimant, anew, { adopt: true, settles, ...from }),
+      leave(claimant, anew),
+    ],
   }
 }
 

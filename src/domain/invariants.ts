@@ -2,7 +2,7 @@ import type { Address } from './address.ts'
 import type { BillingEvent } from './events.ts'
 import { assignmentOfMarker, type Marker } from './marker.ts'
 import { wantedSlots } from './oracle.ts'
-import type { Stamp } from './stamp.ts'
+import { compareStamps, type Stamp } from './stamp.ts'
 import {
   type AssignmentState,
   isEntitled,
@@ -148,7 +148,9 @@ function finalStates(snapshot: Snapshot): Violation[] {
   const lastOf = new Map<string, AssignmentRecord>()
   for (const a of snapshot.assignments) {
     const slot = `${a.service} ${a.slot} IPv${a.family}`
-    if (a.id > (lastOf.get(slot)?.id ?? '')) lastOf.set(slot, a)
+    const last = lastOf.get(slot)
+    const order = last === undefined ? 1 : compareStamps(a.entitled, last.entitled)
+    if (order > 0 || (order === 0 && a.id > (last?.id ?? ''))) lastOf.set(slot, a)
   }
   const isCalledOff = (service: string, slot: string) =>
     calledOff.has(lastOf.get(`${service} ${slot}`)?.id ?? null)

@@ -76,6 +76,8 @@ export interface OperationPayload {
   keep?: boolean
   /** It is given back once this assignment, which takes its place, has an address that works. */
   replacedBy?: string
+  /** Its record stays in the IPAM, where it becomes that of the service which gets the address next. */
+  passesOn?: boolean
 }
 
 /** The latest word on one aspect: that an order or address was cancelled, or which PTR an address shall have. */

@@ -86,9 +86,9 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
   function sideOf(id: string): Side {
     const row = tables.assignments.get(id)
     const busy = [...tables.openOperations()].some(o => o.assignment === id && o.state === 'running')
-    const { service = '', state = 'released', address = null } = row ?? {}
+    const { service = '', state = 'released', address = null, conflicts = 0 } = row ?? {}
     const { server = null, guest = null } = tables.services.get(service) ?? {}
-    return { assignment: id, service, state, address, busy, server, guest }
+    return { assignment: id, service, state, address, busy, server, guest, conflicts }
   }
 
   function stateOf(id: string) {

@@ -62,7 +62,7 @@ export function createFate(world: World, installation: Installation, script: rea
       `${happening.kind}${'ms' in happening ? ` for ${happening.ms / 1000} s` : ''}`,
     )
     world.count(`workers: ${happening.kind}`)
-    if (happening.kind === 'freeze') worker.owner.frozenUntil = until
+    if (happening.kind === 'freeze') worker.owner.frozenUntil = Math.max(until, worker.owner.frozenUntil)
     if (happening.kind === 'cut off') worker.cutOffUntil = until
     if (happening.kind === 'kill') worker.owner.isDead = true
     if (happening.kind === 'stop') worker.stop()

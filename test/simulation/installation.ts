@@ -24,7 +24,7 @@ export function createInstallation(world: World) {
   const { scheduler, defect } = world
   const tables = createTables()
   const operations = operationTable(tables, world)
-  const reservations = reservationTable(tables, operations, defect)
+  const reservations = reservationTable(tables, operations, scheduler.now, defect)
   const runs = reconciliationTable(world, tables.newId)
   const inbox = inboxTable(tables, scheduler.now)
   const ipam = simulatedIpam(world)

@@ -85,7 +85,8 @@ export async function back(
   often = 0.5,
 ): Promise<void> {
   if (timeoutMs !== undefined) await scheduler.turn(timeoutMs, owner)
-  else if (random.chance(often)) await scheduler.turn(random.next() * mostMs, owner)
+  else if (random.chance(often) || owner.frozenUntil > scheduler.now())
+    await scheduler.turn(random.next() * mostMs, owner)
 }
 
 function shown(outcome: { result: unknown } | { error: unknown }): string {

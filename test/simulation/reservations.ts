@@ -13,6 +13,7 @@ export type AtOnce<Port> = {
 export function reservationTable(
   tables: Tables,
   operations: OperationTable,
+  now: () => number,
   defect?: Defect,
 ): AtOnce<Reservations> {
   const { assignments } = tables
@@ -34,7 +35,12 @@ export function reservationTable(
     for (const a of assignments.values()) {
       if (a.state === 'released' || a.licence || a.id === assignmentId) continue
       if (a.space === addressSpace && a.address === address)
-        return { assignmentId: a.id, serviceId: a.service, isLettingGo: isLettingGo(a) }
+        return {
+          assignmentId: a.id,
+          serviceId: a.service,
+          isEntitled: a.state !== 'releasing',
+          isLettingGo: isLettingGo(a),
+        }
     }
     return undefined
   }
@@ -96,6 +102,25 @@ export function reservationTable(
       if (!operations.held(fence) || service === undefined) return false
       if (service.server === serverId) tables.services.set(id, { ...service, guest })
       return true
+    },
+
+    keepFormer(fence, { serviceId, assignmentId }) {
+      if (!operations.held(fence)) return 'lost'
+      const anew = assignments.get(assignmentId)
+      if (anew?.state !== 'pending') return 'revoked'
+      Object.assign(anew, { state: 'released', releasedAt: now() })
+      const waits = tables
+        .operationsOf(serviceId)
+        .find(
+          o =>
+            o.payload.replacedBy === assignmentId &&
+            ['queued', 'waiting', 'parked', 'failed'].includes(o.state),
+        )
+      const old = assignments.get(waits?.assignment ?? '')
+      if (waits === undefined || old?.state !== 'releasing') return 'revoked'
+      Object.assign(waits, { state: 'superseded', announceAt: undefined, endedAt: now() })
+      old.state = 'active'
+      return 'kept'
     },
 
     marksInConflict(conflict) {

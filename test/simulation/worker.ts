@@ -196,6 +196,8 @@ export function createWorker(world: World, parts: Parts, name: string): Simulate
       runner.abort()
     },
     async run(id) {
+      // It was handed out to a process that stands still.
+      if (owner.frozenUntil > scheduler.now()) await scheduler.turn(0, owner)
       const running = runner.run(id)
       for (const timer of timers) wind(timer)
       const ran = await running

@@ -158,6 +158,30 @@ describe('An operator who decides about a conflict', () => {
     expect(stage.panel.books.get(`guest-${claimant}`)?.addresses.has(before)).toBe(false)
   })
 
+  it('for the claimant, and somebody else gets the address first: it keeps the one that it has, and may decide anew', async () => {
+    const { id, claimant, address } = await conflict()
+    const [before] = await addressOf(claimant)
+    const { operations } = await resolve(id, 'claimant')
+    const [holderMoves = '', holderLeaves = '', comes = '', leaves = ''] = operations
+    await stage.run(holderMoves)
+    await stage.run(holderLeaves)
+    // Somebody removes the record by hand, and the address is free.
+    stage.books.records.delete(address)
+    const taker = `taker-${count}`
+    const [taken] = await stage.send(
+      events.created({ id: taker }, { addresses: [{ family: 'ipv4', requested: address }] }),
+    )
+    await stage.run(taken)
+    expect(await stage.run(comes)).toEqual({ result: 'settled', state: 'superseded' })
+    expect(await stage.operation(leaves)).toMatchObject({ state: 'superseded' })
+    expect(await addressOf(claimant)).toContain(before)
+    expect(await addressOf(taker)).toEqual([address])
+    expect(await show(id)).toMatchObject({ state: 'open', claimantAddress: before })
+    await runToTheEnd((await resolve(id, 'holder')).operations)
+    expect(await show(id)).toMatchObject({ state: 'resolved' })
+    expect(await brokenPromises()).toEqual([])
+  })
+
   it('for neither: it goes back to the IPAM, once nobody has it', async () => {
     const { id, holder, address } = await conflict()
     await expect(resolve(id, 'free')).rejects.toMatchObject({
@@ -234,6 +258,24 @@ describe('An operator who decides about a conflict', () => {
         { state: 'resolved' },
         { state: 'resolved' },
       ])
+      expect(await brokenPromises()).toEqual([])
+    })
+
+    it('for the holder, and then for the other claimant: the record passes from the one to the other', async () => {
+      const { id, other, holder, third, address } = await twoConflicts()
+      await runToTheEnd((await resolve(id, 'holder')).operations)
+      const released: unknown[] = []
+      stage.cues.before = (call, [held]) => {
+        if (call === 'release') released.push((held as { address: string }).address)
+      }
+      await runToTheEnd((await resolve(other, 'claimant')).operations)
+      expect(await show(other)).toMatchObject({ state: 'resolved' })
+      // It was nobody else's for a moment.
+      expect(released).not.toContain(address)
+      const [own] = await stage.addresses(third)
+      expect(own?.address).toBe(address)
+      expect(stage.record(address)).toMatchObject({ marker: own?.marker, ptr: `${third}.example.net` })
+      expect(await addressOf(holder)).not.toContain(address)
       expect(await brokenPromises()).toEqual([])
     })
 

@@ -33,6 +33,24 @@ export async function keepWithHolder(
   return done()
 }
 
+/**
+ * The address that an operator decided to give to its claimant has gone to another service since: the claimant keeps the
+ * one that it has, and the conflict is open again.
+ */
+export async function keepFormer(
+  reservations: Pick<Reservations, 'keepFormer'>,
+  run: Allocation,
+): Promise<Outcome> {
+  const whose = { serviceId: run.service.id, assignmentId: run.assignment.id }
+  const kept = await run.step(
+    'keep the address that it has',
+    () => reservations.keepFormer(run, whose),
+    answer => answer,
+  )
+  if (kept === 'lost') throw new FenceLost(run.id)
+  return superseded()
+}
+
 /** What an operator decided is done. */
 export async function settle(
   reservations: Pick<Reservations, 'settleConflict'>,

@@ -151,7 +151,7 @@ describe.skipIf(queueMissing)('an operation that was claimed', () => {
         ...place,
         serviceId: 'fenced',
         marker: 'ipb:stale',
-        holder: { isLettingGo: false, assignmentId, serviceId: 'fenced' },
+        holder: { isEntitled: true, isLettingGo: false, assignmentId, serviceId: 'fenced' },
         message: { type: 'address.conflict', data: {} },
       }),
     ).toBe(false)
