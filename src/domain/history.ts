@@ -148,8 +148,11 @@ function changedOnce(records: Of<'record'>[]): Violation[] {
     }
     const known = writes.get(address)
     const made = known?.operation === operation ? known.made : new Set<string>()
-    if (call === 'setPtr' && after?.ptr !== undefined) return []
     const key = `${call} ${before?.marker}`
+    if (call === 'setPtr' && after?.ptr !== undefined) {
+      known?.made.delete(key)
+      return []
+    }
     const isTwice = made.has(key)
     writes.set(address, { operation, made: made.add(key) })
     return isTwice ? twice(`at ${address}`) : []

@@ -102,6 +102,13 @@ describe('A history', () => {
     expect(check(own)).toEqual([])
   })
 
+  it('in which a name is removed twice violates invariant 5, unless it was given anew in between', () => {
+    const removed = record('setPtr', 'o1', { from: a, to: a })
+    const named = { ...removed, after: { marker: a, ptr: 'new.example.net' } } as Seen
+    expect(judged(removed, removed)).toEqual([5])
+    expect(judged(removed, named, removed)).toEqual([])
+  })
+
   it('in which an address is handed out with an old name violates invariant 7', () => {
     expect(judged(record('request', 'o1', { to: a, name: 'old.example.net' }))).toEqual([7])
   })
