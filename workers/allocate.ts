@@ -5,7 +5,7 @@ import { type Marker, markerOf } from '../src/domain/marker.ts'
 import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
 import { isMainSlot } from '../src/domain/service-state.ts'
 import { isEntitled } from '../src/domain/states.ts'
-import { FenceLost, IpbridgeError } from '../src/errors.ts'
+import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { AddressNetwork, IpamRecord } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
 import type { Processor, Run } from '../src/queue/run.ts'
@@ -47,7 +47,14 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
     const holder = settles && (await stillHeldBy(run, ipam))
     if (holder?.isEntitled) return keepFormer(reservations, run)
     if (holder) return waitForHolder()
-    const bound = run.assignment.held ? await bindFromIpam(run, ipam) : await bindNamed(run, ipam)
+    let bound: Bound | Unbound
+    try {
+      bound = run.assignment.held ? await bindFromIpam(run, ipam) : await bindNamed(run, ipam)
+    } catch (error) {
+      // Nobody holds the address any more, or somebody else does.
+      if (settles && asIpbridgeError(error).code === 'record_not_ours') return keepFormer(reservations, run)
+      throw error
+    }
     if (bound === 'revoked') return superseded()
     if (bound === 'being let go') return waitForHolder()
     const outcome = await configureAndTell(run, ipam, bound)

@@ -28,10 +28,10 @@ export async function lockConflict(tx: Transaction, id: string): Promise<Conflic
         where d.address_space = k.address_space and d.address = k.address
           and o.state not in ('done', 'superseded', 'cancelled')
         order by o.seq desc limit 1) as decided,
-      jsonb_build_object('assignment', h.id, 'service', h.service_id, 'state', h.state, 'address', host(h.address),
+      jsonb_build_object('assignment', h.id, 'service', h.service_id, 'state', h.state, 'address', host(h.address), 'connection', h.connection_id,
         'server', hv.name, 'guest', hs.guest, 'conflicts', h.conflicts,
         'busy', exists (select from operation o where o.assignment_id = h.id and o.state = 'running')) as holder,
-      jsonb_build_object('assignment', c.id, 'service', c.service_id, 'state', c.state, 'address', host(c.address),
+      jsonb_build_object('assignment', c.id, 'service', c.service_id, 'state', c.state, 'address', host(c.address), 'connection', c.connection_id,
         'server', cv.name, 'guest', cs.guest, 'conflicts', c.conflicts,
         'busy', exists (select from operation o where o.assignment_id = c.id and o.state = 'running')) as claimant,
       k.holder_service as "metHolder",

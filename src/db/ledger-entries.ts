@@ -92,11 +92,15 @@ export function createLedgerEntries(db: Db) {
         select a.id, a.state in ('pending', 'releasing') or exists (
           select from operation o where o.assignment_id = a.id and o.state in ('queued', 'running', 'waiting', 'parked')) as busy
         from assignment a where a.id = any (${ids}::uuid[])`
-      // A release of an orphan knows its marker only.
+      // A release of an orphan knows its marker only. What becomes another service's waits for that, even where it failed.
       const leaving = await db.$queryRaw<{ marker: string }[]>`
         select o.payload ->> 'marker' as marker from operation o
         where o.state in ('queued', 'running', 'waiting') and o.kind = 'release' and o.assignment_id is null
-          and o.payload ->> 'marker' = any (${markers}::text[])`
+          and o.payload ->> 'marker' = any (${markers}::text[])
+        union
+        select o.payload ->> 'from' from conflict k join operation o on o.id = any (k.decisions::uuid[])
+        where k.resolved_at is null and o.state in ('queued', 'running', 'waiting', 'parked', 'failed')
+          and o.payload ->> 'from' = any (${markers}::text[])`
       const conflicting = new Set(conflicts.map(row => row.marker))
       const leavingMarkers = new Set(leaving.map(row => row.marker))
       const isBusy = new Map(known.map(row => [row.id, row.busy]))

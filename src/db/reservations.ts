@@ -141,14 +141,23 @@ export function createReservations(db: Db) {
       return row?.gone ?? false
     },
 
-    /** How an assignment stands, and in which state the operation is that still works on its address, if one does. */
+    /**
+     * How an assignment stands, and in which state the operation is that still works on its address, if one does. Of one
+     * that is replaced itself by now: how that one stands which takes its place in the end.
+     */
     async standing(assignmentId: string): Promise<{ state: AssignmentState; open: string | undefined }> {
       const [row] = await db.$queryRaw<{ state: AssignmentState; open: string | null }[]>`
+        with recursive line (id, nth) as (
+          select ${assignmentId}::uuid, 0
+          union all
+          select (r.payload ->> 'replacedBy')::uuid, line.nth + 1
+          from line join operation r on r.assignment_id = line.id
+          where r.kind = 'release' and r.payload ? 'replacedBy' and r.state not in ('superseded', 'cancelled') and line.nth < 100)
         select a.state, (
           select o.state from operation o
           where o.assignment_id = a.id and o.kind = 'allocate' and o.state in ('queued', 'running', 'waiting', 'parked')
           order by o.seq limit 1) as open
-        from assignment a where a.id = ${assignmentId}::uuid`
+        from line join assignment a on a.id = line.id order by line.nth desc limit 1`
       return { state: row?.state ?? 'released', open: row?.open ?? undefined }
     },
 
@@ -217,17 +226,27 @@ export function createReservations(db: Db) {
           select id from operation
           where id = ${fence.id}::uuid and epoch = ${fence.epoch}::int and state = 'running' for update`
         if (mine.length === 0) return 'lost'
-        const kept = await tx.$executeRaw`
+        const [kept] = await tx.$queryRaw<{ id: string }[]>`
           with dropped as (
             update assignment set state = 'released', released_at = now()
-            where id = ${assignmentId}::uuid and state = 'pending' returning id::text),
+            where id = ${assignmentId}::uuid and state = 'pending'
+            returning id::text, entitled, ptr_wish, ptr_stamp),
           ended as (
             update operation r set state = 'superseded', ended_at = now(), announce_at = null from dropped
             where r.service_id = ${serviceId} and r.kind = 'release' and r.payload ->> 'replacedBy' = dropped.id
               and r.state in ('queued', 'waiting', 'parked', 'failed')
             returning r.assignment_id)
-          update assignment a set state = 'active' from ended where a.id = ended.assignment_id and a.state = 'releasing'`
-        return kept > 0 ? 'kept' : 'revoked'
+          update assignment a
+          set state = 'active', entitled = dropped.entitled, ptr_wish = dropped.ptr_wish, ptr_stamp = dropped.ptr_stamp
+          from ended, dropped where a.id = ended.assignment_id and a.state = 'releasing'
+          returning a.id`
+        if (kept === undefined) return 'revoked'
+        // What was said of it meanwhile is done now: its name, its server.
+        await tx.$executeRaw`
+          insert into operation (id, kind, state, service_id, assignment_id, cause, payload, announce_at)
+          select ${newId()}::uuid, 'allocate', 'queued', o.service_id, ${kept.id}::uuid, o.cause, '{}', now()
+          from operation o where o.id = ${fence.id}::uuid`
+        return 'kept'
       })
     },
 

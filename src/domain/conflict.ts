@@ -17,6 +17,8 @@ export interface Side {
   service: string
   state: AssignmentState
   address: Address | null
+  /** The IPAM that gave the address. */
+  connection: string | null
   /** The server that it is configured on, and the guest there. */
   server: string | null
   guest: string | null
@@ -52,7 +54,8 @@ export interface Decision {
     kind: OperationKind
     service: string | null
     assignment: string | null
-    connection: string
+    /** null: the one that gave its address, else that of its server. */
+    connection: string | null
     payload: OperationPayload
   }[]
 }
@@ -122,7 +125,7 @@ function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Obje
     kind: 'release' as const,
     service: side.service,
     assignment: side.assignment,
-    connection,
+    connection: null,
     payload: { replacedBy, ...leaving(side), ...more },
   })
   const come = (side: Side, assignment: string, payload: OperationPayload) => ({
@@ -130,15 +133,16 @@ function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Obje
     kind: 'allocate' as const,
     service: side.service,
     assignment,
-    connection,
+    connection: payload.settles ? connection : null,
     payload,
   })
+  // The record may be the holder's own again: an earlier decision was for the holder, or another conflict's was.
+  const passesOn = holderHasIt && holder.connection === connection
+  const from = passesOn ? { from: markerOf({ id: holder.assignment, conflicts: holder.conflicts }) } : {}
   // The holder gets another address before it loses this one; only then can the claimant have it.
   const holderMoves = holderHasIt
-    ? [come(holder, forHolder, {}), leave(holder, forHolder, { passesOn: true })]
+    ? [come(holder, forHolder, {}), leave(holder, forHolder, passesOn ? { passesOn } : {})]
     : []
-  // The record may be the holder's own again: an earlier decision was for the holder, or another conflict's was.
-  const from = holderHasIt ? { from: markerOf({ id: holder.assignment, conflicts: holder.conflicts }) } : {}
   return {
     replaced: [
       ...(holderHasIt ? [{ assignment: holder.assignment, by: forHolder, requested: null }] : []),

@@ -86,9 +86,9 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
   function sideOf(id: string): Side {
     const row = tables.assignments.get(id)
     const busy = [...tables.openOperations()].some(o => o.assignment === id && o.state === 'running')
-    const { service = '', state = 'released', address = null, conflicts = 0 } = row ?? {}
+    const { service = '', state = 'released', address = null, connection = null, conflicts = 0 } = row ?? {}
     const { server = null, guest = null } = tables.services.get(service) ?? {}
-    return { assignment: id, service, state, address, busy, server, guest, conflicts }
+    return { assignment: id, service, state, address, connection, busy, server, guest, conflicts }
   }
 
   function stateOf(id: string) {
@@ -128,9 +128,10 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
     world.count('conflicts decided by operators')
     conflict.decisions = decision.operations.map(operation => operation.id)
     for (const { assignment, by, requested } of decision.replaced) replace(assignment, by, requested)
-    const entered = decision.operations.map(({ service, assignment, ...operation }) =>
+    const entered = decision.operations.map(({ service, assignment, connection, ...operation }) =>
       tables.insertOperation({
         ...operation,
+        connection: connection ?? undefined,
         state: 'queued',
         service: service ?? undefined,
         assignment: assignment ?? undefined,

@@ -2,7 +2,7 @@ import type { Reservation, Reservations } from '../../src/db/reservations.ts'
 import { sameStamp } from '../../src/domain/stamp.ts'
 import type { Defect } from './broken.ts'
 import type { OperationTable } from './operations.ts'
-import type { AssignmentRow, Tables } from './tables.ts'
+import type { AssignmentRow, OperationRow, Tables } from './tables.ts'
 
 /** A port's calls, each of which happens at once. */
 export type AtOnce<Port> = {
@@ -78,10 +78,19 @@ export function reservationTable(
     },
 
     standing(assignmentId) {
-      const row = assignments.get(assignmentId)
+      const isPassing = ({ kind, state }: OperationRow) =>
+        kind === 'release' && state !== 'superseded' && state !== 'cancelled'
+      let row = assignments.get(assignmentId)
+      for (let next = row; next !== undefined; ) {
+        row = next
+        const { id, service } = next
+        const by = tables
+          .operationsOf(service)
+          .find(o => o.assignment === id && isPassing(o) && o.payload.replacedBy)
+        next = assignments.get(by?.payload.replacedBy ?? '')
+      }
       const open =
-        row &&
-        tables.operationsOf(row.service).filter(o => o.assignment === assignmentId && o.kind === 'allocate')
+        row && tables.operationsOf(row.service).filter(o => o.assignment === row?.id && o.kind === 'allocate')
       const states = ['queued', 'running', 'waiting', 'parked']
       const first = open?.filter(o => states.includes(o.state)).sort((a, b) => a.seq - b.seq)[0]
       return { state: row?.state ?? 'released', open: first?.state }
@@ -119,7 +128,21 @@ export function reservationTable(
       const old = assignments.get(waits?.assignment ?? '')
       if (waits === undefined || old?.state !== 'releasing') return 'revoked'
       Object.assign(waits, { state: 'superseded', announceAt: undefined, endedAt: now() })
-      old.state = 'active'
+      const { entitled, ptrWish, ptrStamp } = anew
+      Object.assign(old, { state: 'active', entitled, ptrWish, ptrStamp })
+      tables.insertOperation({
+        id: tables.newId(),
+        kind: 'allocate',
+        state: 'queued',
+        service: serviceId,
+        assignment: old.id,
+        event: undefined,
+        cause: operations.held(fence)?.cause ?? '',
+        payload: {},
+        stamp: undefined,
+        announceAt: now(),
+        createdAt: now(),
+      })
       return 'kept'
     },
 

@@ -71,7 +71,7 @@ export function ledgerEntries(tables: Tables, call: Call): LedgerEntries {
   }
 }
 
-function meaningOf({ conflicts, assignments, openOperations }: Tables, marker: Marker): Meaning {
+function meaningOf({ conflicts, assignments, operations, openOperations }: Tables, marker: Marker): Meaning {
   if ([...conflicts.values()].some(c => c.marker === marker && !c.isResolved)) return 'conflict'
   const id = assignmentOfMarker(marker) ?? ''
   const row = assignments.get(id)
@@ -84,7 +84,15 @@ function meaningOf({ conflicts, assignments, openOperations }: Tables, marker: M
       o.assignment === undefined &&
       o.payload.marker === marker,
   )
-  if (isLeaving || isComing || open.some(o => o.assignment === id)) return 'in flight'
+  const isPassedOn = [...conflicts.values()].some(
+    c =>
+      !c.isResolved &&
+      c.decisions.some(id => {
+        const o = operations.get(id)
+        return o?.payload.from === marker && !['done', 'superseded', 'cancelled'].includes(o.state)
+      }),
+  )
+  if (isLeaving || isPassedOn || isComing || open.some(o => o.assignment === id)) return 'in flight'
   return row === undefined && isMadeHere(marker) ? 'lost' : 'orphan'
 }
 
