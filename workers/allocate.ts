@@ -1,4 +1,3 @@
-import type { ClaimedAssignment, ClaimedService } from '../src/db/operations.ts'
 import type { Holder } from '../src/db/reservations.ts'
 import type { Address } from '../src/domain/address.ts'
 import { type Marker, markerOf } from '../src/domain/marker.ts'
@@ -8,16 +7,13 @@ import { isEntitled } from '../src/domain/states.ts'
 import { asIpbridgeError, FenceLost, IpbridgeError } from '../src/errors.ts'
 import type { AddressNetwork, IpamRecord } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
-import type { Processor, Run } from '../src/queue/run.ts'
+import type { AssignmentRun, Processor, Run } from '../src/queue/run.ts'
 import { markConflict } from './steps/mark-conflict.ts'
 import { keepFormer, keepWithHolder, settle } from './steps/settle-conflict.ts'
 import { waitForHolder } from './steps/wait-for-holder.ts'
 
 /** So many granted addresses may belong to someone else before an operator has to look at the books. */
 const mostConflicts = 10
-
-/** A run of `allocate`, with what it cannot do without. */
-type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment }
 
 /** An address that is ours in the ledger. */
 type Bound = { address: Address; ptr: string | undefined; network?: AddressNetwork | undefined }
@@ -63,14 +59,14 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** The claimant of an address in conflict gets it once its holder has given it up. */
-  async function stillHeldBy(run: Allocation, ipam: Ipam): Promise<Holder | undefined> {
+  async function stillHeldBy(run: AssignmentRun, ipam: Ipam): Promise<Holder | undefined> {
     const { requested } = run.assignment
     if (requested === undefined) return undefined
     return run.step('wait for the holder', () => holderOf(run, ipam, requested), heldOr('gone'))
   }
 
   /** Steps 2 to 5, until an address is bound or too many were someone else's. */
-  async function bindFromIpam(run: Allocation, ipam: Ipam): Promise<Bound | Unbound> {
+  async function bindFromIpam(run: AssignmentRun, ipam: Ipam): Promise<Bound | Unbound> {
     const { id, conflicts } = run.assignment
     for (let met = 0; met < mostConflicts; met++) {
       const marker = markerOf({ id, conflicts: conflicts + met })
@@ -96,7 +92,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** A licence names the address that it runs on and holds nothing in the IPAM. */
-  async function bindNamed(run: Allocation, ipam: Ipam): Promise<Bound | Unbound> {
+  async function bindNamed(run: AssignmentRun, ipam: Ipam): Promise<Bound | Unbound> {
     const address = run.assignment.requested as Address
     const reserved = await run.step(
       'record',
@@ -109,7 +105,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
 
   /** Step 2. */
   async function obtain(
-    run: Allocation,
+    run: AssignmentRun,
     { driver, pools, forwardCheck }: Ipam,
     marker: Marker,
   ): Promise<IpamRecord> {
@@ -156,13 +152,13 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** Step 3. */
-  function holderOf(run: Allocation, ipam: Ipam, address: Address): Promise<Holder | undefined> {
+  function holderOf(run: AssignmentRun, ipam: Ipam, address: Address): Promise<Holder | undefined> {
     const { id, licence } = run.assignment
     return reservations.holderOf({ assignmentId: id, addressSpace: ipam.addressSpace, address, licence })
   }
 
   /** Step 4. */
-  async function setPtr(run: Allocation, ipam: Ipam, record: IpamRecord, marker: Marker) {
+  async function setPtr(run: AssignmentRun, ipam: Ipam, record: IpamRecord, marker: Marker) {
     const { driver } = ipam
     if (!driver.abilities.ptr) return undefined
     const ptr = await permitted(run, ipam, record.address)
@@ -177,7 +173,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** The name that is wanted, unless DNS must confirm it and does not: the address is of use without a name, too. */
-  async function permitted(run: Allocation, { forwardCheck }: Ipam, address: Address) {
+  async function permitted(run: AssignmentRun, { forwardCheck }: Ipam, address: Address) {
     const ptr = ptrOf(run)
     if (ptr === undefined || forwardCheck === 'off') return ptr
     const look = (signal: AbortSignal) => lookForward(ptr, address, signal)
@@ -186,7 +182,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** Step 5. */
-  function reserve(run: Allocation, ipam: Ipam, address: Address, ptr: string | undefined) {
+  function reserve(run: AssignmentRun, ipam: Ipam, address: Address, ptr: string | undefined) {
     return reservations.reserve({
       operationId: run.id,
       epoch: run.epoch,
@@ -199,7 +195,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** Steps 6 and 7. When configuring fails, the next try finds the same address by its marker. */
-  async function configureAndTell(run: Allocation, ipam: Ipam, bound: Bound): Promise<Outcome> {
+  async function configureAndTell(run: AssignmentRun, ipam: Ipam, bound: Bound): Promise<Outcome> {
     const { service, assignment } = run
     const applied = assignment.held ? await configure(run, bound) : 'by others'
     return done({
@@ -223,7 +219,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
   }
 
   /** Step 6. @returns when the server has it, or who sees to it */
-  async function configure(run: Allocation, { address, ptr, network }: Bound) {
+  async function configure(run: AssignmentRun, { address, ptr, network }: Bound) {
     const { service, assignment } = run
     const panel = await panelOf(run)
     if (!panel.automatic) return 'by hand'
@@ -242,11 +238,11 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
 }
 
 /** The name that was ordered, else the service's domain; '' was an order for none. */
-function ptrOf({ assignment, service }: Allocation): string | undefined {
+function ptrOf({ assignment, service }: AssignmentRun): string | undefined {
   return assignment.ptrWish === '' ? undefined : (assignment.ptrWish ?? service.domain)
 }
 
-function isAllocation(run: Run): run is Allocation {
+function isAllocation(run: Run): run is AssignmentRun {
   return run.service?.state === 'active' && run.assignment !== undefined
 }
 

@@ -1,4 +1,4 @@
-import type { ClaimedAssignment, ClaimedService } from '../src/db/operations.ts'
+import type { ClaimedAssignment } from '../src/db/operations.ts'
 import type { Holder } from '../src/db/reservations.ts'
 import type { Address } from '../src/domain/address.ts'
 import { markerOf } from '../src/domain/marker.ts'
@@ -7,7 +7,7 @@ import { isEntitled } from '../src/domain/states.ts'
 import { asIpbridgeError, IpbridgeError } from '../src/errors.ts'
 import type { Held } from '../src/ipam/driver.ts'
 import type { Ipam, Ports } from '../src/queue/ports.ts'
-import type { Processor, Run } from '../src/queue/run.ts'
+import type { AssignmentRun, Processor, Run } from '../src/queue/run.ts'
 import { markConflict } from './steps/mark-conflict.ts'
 import { settle } from './steps/settle-conflict.ts'
 import { waitForHolder } from './steps/wait-for-holder.ts'
@@ -187,7 +187,7 @@ function recordRelease(run: Run, assignment: ClaimedAssignment, address: Address
 }
 
 /** An allocation that was called off before it could say that its address was granted twice: it never had it. */
-function isConflict(run: Run): run is Run & { service: ClaimedService; assignment: ClaimedAssignment } {
+function isConflict(run: Run): run is AssignmentRun {
   return run.service !== undefined && run.assignment !== undefined && run.assignment.address === undefined
 }
 

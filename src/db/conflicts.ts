@@ -1,5 +1,5 @@
 import type { ConflictFacts, Decision, Resolution } from '../domain/conflict.ts'
-import type { Transaction } from './client.ts'
+import { Prisma, type Transaction } from './client.ts'
 
 interface Row extends Omit<ConflictFacts, 'decided' | 'heldBy'> {
   decided: ConflictFacts['decided'] | null
@@ -28,22 +28,27 @@ export async function lockConflict(tx: Transaction, id: string): Promise<Conflic
         where d.address_space = k.address_space and d.address = k.address
           and o.state not in ('done', 'superseded', 'cancelled')
         order by o.seq desc limit 1) as decided,
-      jsonb_build_object('assignment', h.id, 'service', h.service_id, 'state', h.state, 'address', host(h.address), 'connection', h.connection_id,
-        'server', hv.name, 'guest', hs.guest, 'conflicts', h.conflicts,
-        'busy', exists (select from operation o where o.assignment_id = h.id and o.state = 'running')) as holder,
-      jsonb_build_object('assignment', c.id, 'service', c.service_id, 'state', c.state, 'address', host(c.address), 'connection', c.connection_id,
-        'server', cv.name, 'guest', cs.guest, 'conflicts', c.conflicts,
-        'busy', exists (select from operation o where o.assignment_id = c.id and o.state = 'running')) as claimant,
+      ${sideOf('h')} as holder, ${sideOf('c')} as claimant,
       k.holder_service as "metHolder",
       live.service_id as "heldBy"
     from conflict k
     left join assignment live on live.address_space = k.address_space and live.address = k.address
       and live.state <> 'released' and not live.licence
     join assignment h on h.id = coalesce(live.id, k.holder_id)
-    join service hs on hs.id = h.service_id left join server hv on hv.id = hs.server_id
-    join assignment c on c.id = k.claimant_id join service cs on cs.id = c.service_id left join server cv on cv.id = cs.server_id
+    join assignment c on c.id = k.claimant_id
     where k.id = ${id}::uuid`
   return row && { ...row, decided: row.decided ?? undefined, heldBy: row.heldBy ?? undefined }
+}
+
+/** One of the two services, with what it has. @param assignment the name of the row that says it */
+function sideOf(assignment: 'h' | 'c'): Prisma.Sql {
+  const a = Prisma.raw(assignment)
+  return Prisma.sql`(
+    select jsonb_build_object('assignment', ${a}.id, 'service', ${a}.service_id, 'state', ${a}.state,
+      'address', host(${a}.address), 'connection', ${a}.connection_id, 'conflicts', ${a}.conflicts,
+      'server', v.name, 'guest', s.guest,
+      'busy', exists (select from operation o where o.assignment_id = ${a}.id and o.state = 'running'))
+    from service s left join server v on v.id = s.server_id where s.id = ${a}.service_id)`
 }
 
 /** Writes down what was decided, and the operations that carry it out. @param cause who decided */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, Prisma } from '../db/client.ts'
 import { newId } from '../db/ids.ts'
-import { isTerminal, type OperationKind, type OperationState } from '../domain/states.ts'
+import { isFinal, isTerminal, type OperationKind, type OperationState } from '../domain/states.ts'
 import { IpbridgeError } from '../errors.ts'
 import type { Announcer } from '../queue/announcer.ts'
 import { type Actor, audit } from './actor.ts'
@@ -147,7 +147,7 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
     async retry(actor: Actor, id: string, reason?: string): Promise<void> {
       const operation = await db.$transaction(async tx => {
         const row = await lock(tx, id)
-        if (row.state === 'running' || (isTerminal(row.state) && row.state !== 'failed')) {
+        if (row.state === 'running' || isFinal(row.state)) {
           throw new IpbridgeError(
             'wrong_state',
             `operation ${id} is ${row.state}; only what failed or waits can be retried`,
@@ -183,7 +183,7 @@ export function operationDesk({ db, announcer }: { db: Db; announcer: Announcer 
             'a release is not cancelled half-way; mend what stops it and retry it',
           )
         }
-        if (isTerminal(row.state) && row.state !== 'failed') {
+        if (isFinal(row.state)) {
           throw new IpbridgeError('wrong_state', `operation ${id} is ${row.state} already`)
         }
         await refuseIfReplacement(tx, row)

@@ -1,7 +1,7 @@
 import type { Address } from './address.ts'
 import type { Snapshot, Violation } from './invariants.ts'
 import { assignmentOfMarker, type Marker } from './marker.ts'
-import type { OperationState } from './states.ts'
+import { isFinal, type OperationState } from './states.ts'
 
 /** What the IPAM holds at an address, and what DNS says there. */
 export interface Held {
@@ -106,8 +106,6 @@ function nothingLost(sent: Of<'event'>[], { events, operations }: Snapshot): Vio
     )
     .map(({ id }) => ({ invariant: 2, message: `event ${id} was accepted and is lost` }))
 }
-
-const isFinal = (state: OperationState) => state === 'done' || state === 'superseded' || state === 'cancelled'
 
 /** 2. An operation has one outcome; only one that failed may be tried again, and then have another. */
 function endedOnce(ended: Of<'ended'>[]): Violation[] {

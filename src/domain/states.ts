@@ -27,6 +27,11 @@ export function isTerminal(state: OperationState): boolean {
   return terminal.has(state)
 }
 
+/** Whether nothing more can happen to the operation, even if somebody asks for it: what failed can be retried. */
+export function isFinal(state: OperationState): boolean {
+  return isTerminal(state) && state !== 'failed'
+}
+
 /** Whether the service is (still) entitled to the assignment's address. */
 export function isEntitled(state: AssignmentState): boolean {
   return state === 'pending' || state === 'reserved' || state === 'active'

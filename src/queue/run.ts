@@ -1,4 +1,4 @@
-import type { Claimed } from '../db/operations.ts'
+import type { Claimed, ClaimedAssignment, ClaimedService } from '../db/operations.ts'
 import type { Outcome } from '../domain/outcome.ts'
 
 /** One try at an operation, as a processor sees it. */
@@ -21,5 +21,8 @@ export interface Run extends Claimed {
   /** Tells how far a long run is; shown on its job in the queue. Never waits, never fails. */
   progress(done: number, total: number): void
 }
+
+/** A try at an operation about an assignment of a service that is known. */
+export type AssignmentRun = Run & { service: ClaimedService; assignment: ClaimedAssignment }
 
 export type Processor = (run: Run) => Promise<Outcome>

@@ -1,5 +1,5 @@
 import { decideConflict, type Resolution, type Side } from '../../src/domain/conflict.ts'
-import { isTerminal } from '../../src/domain/states.ts'
+import { isFinal } from '../../src/domain/states.ts'
 import type { World } from './outside.ts'
 import type { SimulatedQueue } from './queue.ts'
 import { connection } from './snapshot.ts'
@@ -11,10 +11,9 @@ export type SimulatedDesk = ReturnType<typeof simulatedDesk>
 export function simulatedDesk(world: World, { tables, queue }: { tables: Tables; queue: SimulatedQueue }) {
   const now = () => world.scheduler.now()
 
-  const canBeRetried = ({ state }: OperationRow) =>
-    state !== 'running' && (state === 'failed' || !isTerminal(state))
+  const canBeRetried = ({ state }: OperationRow) => state !== 'running' && !isFinal(state)
   const canBeCancelled = (row: OperationRow) =>
-    row.kind !== 'release' && (row.state === 'failed' || !isTerminal(row.state)) && !isReplacement(row)
+    row.kind !== 'release' && !isFinal(row.state) && !isReplacement(row)
 
   /** Whether another address of the service is given back once this one works. */
   function isReplacement({ kind, service, assignment }: OperationRow): boolean {
@@ -26,7 +25,7 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
         o =>
           o.kind === 'release' &&
           o.payload.replacedBy === assignment &&
-          !['done', 'superseded', 'cancelled'].includes(o.state) &&
+          !isFinal(o.state) &&
           tables.assignments.get(o.assignment ?? '')?.state !== 'released',
       )
   }
@@ -102,7 +101,7 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
       .filter(other => other.address === address)
       .flatMap(other => other.decisions.map(operation => ({ conflict: other.id, operation })))
       .map(({ conflict, operation }) => ({ conflict, ...stateOf(operation) }))
-      .filter(({ state }) => !['done', 'superseded', 'cancelled'].includes(state))
+      .filter(({ state }) => !isFinal(state))
       .sort((a, b) => b.seq - a.seq)
     const live = [...tables.assignments.values()].find(
       a => a.address === address && a.state !== 'released' && !a.licence,

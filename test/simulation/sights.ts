@@ -3,7 +3,7 @@ import type { LedgerGuests, ListedService } from '../../src/db/ledger-guests.ts'
 import type { Stuck, StuckDifference } from '../../src/db/stuck.ts'
 import type { Meaning, OurEntry } from '../../src/domain/findings.ts'
 import { assignmentOfMarker, isMadeHere, type Marker, markerOf } from '../../src/domain/marker.ts'
-import { isTerminal } from '../../src/domain/states.ts'
+import { isFinal, isTerminal } from '../../src/domain/states.ts'
 import { ascendingly } from './order.ts'
 import { space } from './snapshot.ts'
 import type { AssignmentRow, OperationRow, Tables } from './tables.ts'
@@ -89,7 +89,7 @@ function meaningOf({ conflicts, assignments, operations, openOperations }: Table
       !c.isResolved &&
       c.decisions.some(id => {
         const o = operations.get(id)
-        return o?.payload.from === marker && !['done', 'superseded', 'cancelled'].includes(o.state)
+        return o?.payload.from === marker && !isFinal(o.state)
       }),
   )
   if (isLeaving || isPassedOn || isComing || open.some(o => o.assignment === id)) return 'in flight'

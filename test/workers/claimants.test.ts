@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { IpbridgeError } from '../../src/errors.ts'
 import { admin } from '../helpers/api.ts'
+import { conflictsOn } from '../helpers/conflicts.ts'
 import { events } from '../helpers/events.ts'
 import { type Stage, startStage } from '../helpers/stage.ts'
 
@@ -12,41 +13,8 @@ describe('A claimant that a conflict is decided for', () => {
   })
   afterEach(() => stage.shutDown())
 
-  let count = 0
-  async function conflict(claimantServer = 'node1') {
-    count += 1
-    const [holder, claimant] = [`holder-${count}`, `claimant-${count}`]
-    await stage.send(events.created({ id: holder }))
-    await stage.runAll()
-    const address = (await stage.addresses(holder))[0]?.address ?? ''
-    stage.books.records.delete(address)
-    await stage.send(events.created({ id: claimant, server: claimantServer }))
-    await stage.runAll()
-    const { id } = await stage.app.db.conflict.findFirstOrThrow({ where: { claimantService: claimant } })
-    return { id, holder, claimant, address }
-  }
-  async function twoConflicts() {
-    const one = await conflict()
-    stage.books.records.delete(one.address)
-    const third = `third-${count}`
-    await stage.send(events.created({ id: third }))
-    await stage.runAll()
-    const { id } = await stage.app.db.conflict.findFirstOrThrow({ where: { claimantService: third } })
-    return { ...one, other: id, third }
-  }
-  const resolve = (id: string, resolution: 'holder' | 'claimant' | 'free') =>
-    stage.app.desk.conflicts.resolve(admin, id, { resolution, reason: 'looked at both servers' })
-  const show = (id: string) => stage.app.desk.conflicts.show(id)
-  const addressOf = async (service: string) => (await stage.addresses(service)).map(({ address }) => address)
-  async function runToTheEnd(operations: string[]): Promise<void> {
-    for (let round = 0; round < 5; round++) {
-      await stage.runAll()
-      for (const id of operations) {
-        const { state } = await stage.operation(id)
-        if (state === 'waiting' || state === 'parked') await stage.app.desk.operations.retry(admin, id)
-      }
-    }
-  }
+  const { addressOf, conflict, resolve, runToTheEnd, show, twoConflicts } = conflictsOn(() => stage)
+
   /** Up to the moment when the claimant's operation is to run, and somebody else has the address. */
   async function untilTaken(
     address: string,
@@ -59,7 +27,7 @@ describe('A claimant that a conflict is decided for', () => {
     await between()
     stage.books.records.delete(address)
     const [taken] = await stage.send(
-      events.created({ id: `taker-${count}` }, { addresses: [{ family: 'ipv4', requested: address }] }),
+      events.created({ id: `taker-of-${address}` }, { addresses: [{ family: 'ipv4', requested: address }] }),
     )
     await stage.run(taken)
   }
@@ -71,8 +39,6 @@ describe('A claimant that a conflict is decided for', () => {
     await stage.runAll()
     expect(stage.record(address)).toBeUndefined()
     const { operations } = await resolve(other, 'claimant')
-    await runToTheEnd(operations)
-    await stage.app.desk.operations.cancel(admin, operations[0] ?? '').catch(() => {})
     await runToTheEnd(operations)
     expect((await show(other)).state).not.toBe('deciding')
   })

@@ -3,6 +3,7 @@ import { takeSnapshot } from '../../src/db/snapshot.ts'
 import { checkInvariants } from '../../src/domain/invariants.ts'
 import { IpbridgeError } from '../../src/errors.ts'
 import { admin } from '../helpers/api.ts'
+import { conflictsOn } from '../helpers/conflicts.ts'
 import { events } from '../helpers/events.ts'
 import { type Stage, startStage } from '../helpers/stage.ts'
 
@@ -14,43 +15,12 @@ describe('An operator who decides about a conflict', () => {
   afterEach(() => stage.calm())
   afterAll(() => stage.shutDown())
 
-  let count = 0
-  /** A service whose address the IPAM has forgotten, and another one that it granted the address to. */
-  async function conflict() {
-    count += 1
-    const [holder, claimant] = [`holder-${count}`, `claimant-${count}`]
-    await stage.send(events.created({ id: holder }))
-    await stage.runAll()
-    const address = (await stage.addresses(holder))[0]?.address ?? ''
-    stage.books.records.delete(address)
-    await stage.send(events.created({ id: claimant }))
-    await stage.runAll()
-    const { id, marker } = await stage.app.db.conflict.findFirstOrThrow({
-      where: { claimantService: claimant },
-    })
-    return { id, marker, holder, claimant, address }
-  }
-
-  const resolve = (id: string, resolution: 'holder' | 'claimant' | 'free') =>
-    stage.app.desk.conflicts.resolve(admin, id, { resolution, reason: 'looked at both servers' })
-  const show = (id: string) => stage.app.desk.conflicts.show(id)
-  const addressOf = async (service: string) => (await stage.addresses(service)).map(({ address }) => address)
+  const { addressOf, conflict, resolve, runToTheEnd, show, twoConflicts } = conflictsOn(() => stage)
   /** Both connections of the stage list the same books. */
   async function brokenPromises() {
     const snapshot = await takeSnapshot(stage.app.db, stage.app.ipams.driver)
     const records = [...new Map(snapshot.records.map(record => [record.address, record])).values()]
     return checkInvariants({ ...snapshot, records }, { quiet: true })
-  }
-
-  /** Those that wait for others look again. */
-  async function runToTheEnd(operations: string[]): Promise<void> {
-    for (let round = 0; round < 5; round++) {
-      await stage.runAll()
-      for (const id of operations) {
-        const { state } = await stage.operation(id)
-        if (state === 'waiting' || state === 'parked') await stage.app.desk.operations.retry(admin, id)
-      }
-    }
   }
 
   it('sees both services, what the claimant has instead, and that it is open', async () => {
@@ -167,7 +137,7 @@ describe('An operator who decides about a conflict', () => {
     await stage.run(holderLeaves)
     // Somebody removes the record by hand, and the address is free.
     stage.books.records.delete(address)
-    const taker = `taker-${count}`
+    const taker = `taker-of-${address}`
     const [taken] = await stage.send(
       events.created({ id: taker }, { addresses: [{ family: 'ipv4', requested: address }] }),
     )
@@ -203,17 +173,6 @@ describe('An operator who decides about a conflict', () => {
   })
 
   describe('over an address that was granted to two others', () => {
-    /** A conflict, and another over the same address with a third service. */
-    async function twoConflicts() {
-      const one = await conflict()
-      stage.books.records.delete(one.address)
-      const third = `third-${count}`
-      await stage.send(events.created({ id: third }))
-      await stage.runAll()
-      const { id } = await stage.app.db.conflict.findFirstOrThrow({ where: { claimantService: third } })
-      return { ...one, other: id, third }
-    }
-
     it('cannot decide about the second until what was decided about the first is done', async () => {
       const { id, other, address } = await twoConflicts()
       const { operations } = await resolve(id, 'claimant')

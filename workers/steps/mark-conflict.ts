@@ -2,7 +2,7 @@ import type { Holder, Reservations } from '../../src/db/reservations.ts'
 import { FenceLost } from '../../src/errors.ts'
 import type { Held } from '../../src/ipam/driver.ts'
 import type { Ipam } from '../../src/queue/ports.ts'
-import type { Run } from '../../src/queue/run.ts'
+import type { AssignmentRun } from '../../src/queue/run.ts'
 
 /**
  * What a processor does when the IPAM has granted an address that another service has: it is given the conflict PTR,
@@ -11,7 +11,7 @@ import type { Run } from '../../src/queue/run.ts'
  */
 export async function markConflict(
   reservations: Pick<Reservations, 'recordConflict'>,
-  run: Run & { service: { id: string }; assignment: { id: string } },
+  run: AssignmentRun,
   { driver, conflictPtr, name, addressSpace, connectionId }: Ipam,
   { address, marker }: Held,
   holder: Holder,

@@ -1,15 +1,12 @@
-import type { ClaimedAssignment, ClaimedService } from '../../src/db/operations.ts'
 import type { Reservations } from '../../src/db/reservations.ts'
 import { markerOf } from '../../src/domain/marker.ts'
 import { done, type Outcome, superseded } from '../../src/domain/outcome.ts'
 import { FenceLost, IpbridgeError } from '../../src/errors.ts'
 import type { Ipam } from '../../src/queue/ports.ts'
-import type { Run } from '../../src/queue/run.ts'
+import type { AssignmentRun, Run } from '../../src/queue/run.ts'
 
 /** What an operator decided about a conflict. */
-export type Settlement = NonNullable<Run['payload']['settles']>
-
-type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment }
+type Settlement = NonNullable<Run['payload']['settles']>
 
 /**
  * An operator decided that the holder of an address in conflict keeps it: the record becomes the holder's, so that it is
@@ -17,7 +14,7 @@ type Allocation = Run & { service: ClaimedService; assignment: ClaimedAssignment
  */
 export async function keepWithHolder(
   reservations: Pick<Reservations, 'marksInConflict' | 'settleConflict'>,
-  run: Allocation,
+  run: AssignmentRun,
   { driver, name }: Ipam,
   settles: Settlement,
 ): Promise<Outcome> {
@@ -39,7 +36,7 @@ export async function keepWithHolder(
  */
 export async function keepFormer(
   reservations: Pick<Reservations, 'keepFormer'>,
-  run: Allocation,
+  run: AssignmentRun,
 ): Promise<Outcome> {
   const whose = { serviceId: run.service.id, assignmentId: run.assignment.id }
   const kept = await run.step(

@@ -43,10 +43,7 @@ describe.skipIf(queueMissing)('A connection to IPmanager that does not work', ()
   async function tryOut(connection: Record<string, unknown>) {
     const { desk, intake } = bed.app
     const name = `trouble-${++count}`
-    const accounts = {
-      ...billAccounts,
-    }
-    await desk.connections.add(admin, { name, driver: 'ipmanager', ...accounts, ...connection } as never)
+    await desk.connections.add(admin, { name, driver: 'ipmanager', ...billAccounts, ...connection } as never)
     await desk.servers.add(admin, { name, panel: 'none', connection: name })
     const check = await desk.connections.test(name, AbortSignal.timeout(10_000))
     const [receipt] = await intake.accept([events.created({ id: name, server: name })], 'http')
