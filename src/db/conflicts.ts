@@ -69,9 +69,9 @@ export async function saveDecision(
     update operation set state = 'superseded', ended_at = now(), announce_at = null
     where assignment_id = any (${leaving}::uuid[]) and state in ('queued', 'waiting', 'parked') and kind <> 'release'`
   await tx.$executeRaw`
-    insert into assignment (id, service_id, slot, family, state, licence, held, requested, pool, ptr_wish, ptr_stamp, entitled)
+    insert into assignment (id, service_id, slot, family, state, licence, held, requested, pool, ptr_wish, ptr_stamp, entitled, replaces)
     select i.by, a.service_id, a.slot, a.family, 'pending', a.licence, a.held, i.requested,
-      case when i.requested is null then a.pool end, a.ptr_wish, a.ptr_stamp, a.entitled
+      case when i.requested is null then a.pool end, a.ptr_wish, a.ptr_stamp, a.entitled, a.id
     from jsonb_to_recordset(${JSON.stringify(replaced)}::jsonb) as i (assignment uuid, by uuid, requested inet)
     join assignment a on a.id = i.assignment`
   const rows = operations.map((operation, n) => ({ ...operation, n }))

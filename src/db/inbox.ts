@@ -156,11 +156,11 @@ type Owned<T> = Tagged<T> & { owner: string | undefined }
 
 function insertAssignments(assignments: Owned<Assignment>[]): Prisma.Sql {
   return Prisma.sql`
-    insert into assignment (id, service_id, slot, family, state, licence, held, requested, pool, ptr_wish, ptr_stamp, entitled, released_at)
-    select i.id, i.owner, i.slot, i.family, i.state, i.licence, i.held, i.requested, i.pool, i."ptrWish", i."ptrStamp", i.entitled, null
+    insert into assignment (id, service_id, slot, family, state, licence, held, requested, pool, ptr_wish, ptr_stamp, entitled, replaces)
+    select i.id, i.owner, i.slot, i.family, i.state, i.licence, i.held, i.requested, i.pool, i."ptrWish", i."ptrStamp", i.entitled, i.replaces
     from jsonb_to_recordset(${JSON.stringify(assignments)}::jsonb) as i (
       id uuid, owner text, slot text, family smallint, state text, licence boolean, held boolean, requested inet,
-      pool text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb)`
+      pool text, "ptrWish" text, "ptrStamp" jsonb, entitled jsonb, replaces uuid)`
 }
 
 /**

@@ -8,7 +8,7 @@ import type {
 } from '../domain/service-state.ts'
 import type { Stamp } from '../domain/stamp.ts'
 import type { OperationKind, OperationState } from '../domain/states.ts'
-import type { Queryable } from './client.ts'
+import { Prisma, type Queryable } from './client.ts'
 
 /**
  * What the planner needs to know of some services, which stay locked until the transaction ends, so that the
@@ -29,7 +29,8 @@ export async function loadServiceStates(tx: Queryable, ids: string[]): Promise<M
     where s.id = any (${known}::text[])`
   const assignments = await tx.$queryRaw<AssignmentRow[]>`
     select a.service_id, a.id, a.slot, a.family, a.state, a.address, a.requested, a.pool, a.licence, a.held,
-      a.ptr_wish as "ptrWish", a.ptr_stamp as "ptrStamp", a.entitled
+      a.ptr_wish as "ptrWish", a.ptr_stamp as "ptrStamp", a.entitled, a.replaces,
+      case when a.replaces is not null then ${former} end as former
     from assignment a where a.service_id = any (${known}::text[]) and a.state in ('pending', 'reserved', 'active')
     order by a.id`
   const aspects = await tx.$queryRaw<AspectRow[]>`
@@ -53,6 +54,17 @@ export async function loadServiceStates(tx: Queryable, ids: string[]): Promise<M
     ]),
   )
 }
+
+/** The addresses whose places an assignment takes, one after the other: of that which it replaces, and of that which it did. */
+const former = Prisma.sql`(
+  with recursive line (address, until, replaces, nth) as (
+    select coalesce(r.address, r.requested), r.released_at, r.replaces, 0 from assignment r where r.id = a.replaces
+    union all
+    select coalesce(r.address, r.requested), r.released_at, r.replaces, nth + 1
+    from line join assignment r on r.id = line.replaces where nth < 100)
+  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    'address', host(address), 'until', floor(extract(epoch from until) * 1000))) order by nth)
+  from line where address is not null)`
 
 /** The services that live addresses belong to. Licences only count where nobody else has the address. */
 export async function servicesAt(tx: Queryable, addresses: string[]): Promise<Map<string, string>> {

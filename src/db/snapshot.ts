@@ -58,6 +58,7 @@ export async function takeSnapshot(
       held: row.held,
       ptr: row.ptr,
       entitled: row.entitled as unknown as Stamp,
+      replaces: row.replaces,
       assignedAt: row.assignedAt,
       releasedAt: row.releasedAt,
       quarantine: seconds.get(row.id) ?? null,

@@ -59,6 +59,8 @@ export interface AssignmentRecord {
   held: boolean
   ptr: string | null
   entitled: Stamp
+  /** The assignment whose place it takes. */
+  replaces: string | null
   assignedAt: Date | null
   releasedAt: Date | null
   /** The quarantine of its pool, in seconds, where it comes from one of ours. */

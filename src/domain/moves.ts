@@ -38,8 +38,15 @@ function replaceAddress(
   step: Step,
 ): ServiceState {
   // The address and pool that were asked for are those of the server that it leaves.
-  const { address: _, requested: __, pool: ___, ...wanted } = old
-  const anew: Assignment = { ...wanted, id: step.newId(), state: 'pending' }
+  const { address, requested, pool: _, former = [], ...wanted } = old
+  const given = address ?? requested
+  const anew: Assignment = {
+    ...wanted,
+    id: step.newId(),
+    state: 'pending',
+    replaces: old.id,
+    former: given === undefined ? former : [{ address: given }, ...former],
+  }
   const leaving = put(put(state, { ...old, state: 'releasing' }), anew)
   const ended = {
     ...leaving,

@@ -81,8 +81,23 @@ function cancels(
   const holders = had.filter(a => !isLater(a.entitled, stampOf(event)))
   const last = latestOf(holders.map(a => a.entitled))
   const holder = holders.findLast(a => !isLater(last, a.entitled))
+  if (holder && hadUntilReplaced(holder, address, event.time, all)) return true
   if (holder) return (holder.address ?? holder.requested) === address && !cameAfter(holder, event.time, all)
   return said.some(({ requested }) => requested === address)
+}
+
+/** Whether the slot had the address when that was said, and has got another one in its place since. */
+function hadUntilReplaced(
+  { replaces }: AssignmentRecord,
+  address: Address | undefined,
+  said: Date,
+  all: AssignmentRecord[],
+): boolean {
+  const former = all.find(a => a.id === replaces)
+  if (former === undefined) return false
+  const isIt = (former.address ?? former.requested) === address
+  if (isIt && (former.releasedAt === null || former.releasedAt > said)) return true
+  return hadUntilReplaced(former, address, said, all)
 }
 
 /** Whether the address belonged to another slot when it was said, and only came to this one afterwards. */

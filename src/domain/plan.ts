@@ -1,3 +1,4 @@
+import type { Address } from './address.ts'
 import { add, operation, put, type Step } from './changes.ts'
 import type { BillingEvent, EventData } from './events.ts'
 import { move } from './moves.ts'
@@ -5,6 +6,7 @@ import {
   type Assignment,
   aspectOf,
   entitledAssignments,
+  type FormerAddress,
   isMainSlot,
   type OpenOperation,
   orderOf,
@@ -126,7 +128,7 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
     return superseded(known, 'release', step)
   }
   const concerns = (a: Assignment) =>
-    data.order === undefined ? (a.address ?? a.requested) === data.address : orderOf(a.slot) === data.order
+    data.order === undefined ? hadAt(a, data.address, step.stamp) : orderOf(a.slot) === data.order
   const aspects = new Map(known.aspects).set(aspect, { stamp: step.stamp })
   if (data.order === undefined) {
     // What entitled to the slot need not have named the address: an older one that still comes must not revive it.
@@ -138,6 +140,16 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
   const state = { ...known, aspects }
   const unnamed = data.address === undefined ? state : dropPtrs(state, data.address, step.stamp)
   return { state: revoke(unnamed, concerns, step), status: 'accepted' }
+}
+
+/** Whether the slot has an address, or had it when that was said: who names an address that is being replaced means the slot. */
+function hadAt(
+  { address, requested, former = [] }: Assignment,
+  named: Address | undefined,
+  said: Stamp,
+): boolean {
+  const had = (old: FormerAddress) => old.address === named && (old.until === undefined || old.until > said.t)
+  return (address ?? requested) === named || former.some(had)
 }
 
 function deleted(before: ServiceState, data: EventData['service.deleted'], step: Step): Planned {

@@ -39,6 +39,16 @@ export interface Assignment {
   ptrWish?: string
   ptrStamp?: Stamp
   entitled: Stamp
+  /** The assignment whose place in the slot it takes. */
+  replaces?: string
+  /** The addresses that the slot had before, last one first, as far as each was to be kept until its successor worked. */
+  former?: readonly FormerAddress[]
+}
+
+export interface FormerAddress {
+  address: Address
+  /** When it was given back, in milliseconds since 1970; undefined: not yet. */
+  until?: number
 }
 
 /** An operation that has not ended. */

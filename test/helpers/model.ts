@@ -191,6 +191,7 @@ function recordOf(service: string, a: Assignment): AssignmentRecord {
     held: a.held,
     ptr: null,
     entitled: a.entitled,
+    replaces: a.replaces ?? null,
     assignedAt: null,
     releasedAt: null,
     quarantine: null,

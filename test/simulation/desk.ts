@@ -159,6 +159,7 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
       ...rest,
       ...(requested === null ? (pool === undefined ? {} : { pool }) : { requested }),
       id: by,
+      replaces: id,
       state: 'pending',
       address: undefined,
       space: undefined,

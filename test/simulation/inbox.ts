@@ -1,5 +1,10 @@
 import type { Changes } from '../../src/db/inbox.ts'
-import type { Assignment, OpenOperation, ServiceState } from '../../src/domain/service-state.ts'
+import type {
+  Assignment,
+  FormerAddress,
+  OpenOperation,
+  ServiceState,
+} from '../../src/domain/service-state.ts'
 import { sameStamp } from '../../src/domain/stamp.ts'
 import { isEntitled, isTerminal } from '../../src/domain/states.ts'
 import { type AssignmentRow, type OperationRow, type Tables, UniqueViolation } from './tables.ts'
@@ -20,7 +25,7 @@ export function inboxTable(tables: Tables, now: () => number) {
       const open = tables.operationsOf(id).filter(o => !isTerminal(o.state))
       return {
         service,
-        assignments: entitled.map(toAssignment),
+        assignments: entitled.map(row => toAssignment(row, tables)),
         aspects: new Map(aspects.get(id)),
         operations: open.sort((a, b) => a.seq - b.seq).map(toOpenOperation),
       }
@@ -150,9 +155,19 @@ function set<T extends object, K extends keyof T>(row: T, key: K, value: T[K] | 
   else row[key] = value
 }
 
-function toAssignment(row: AssignmentRow): Assignment {
+function toAssignment(row: AssignmentRow, tables: Tables): Assignment {
   const { service: _, space: __, connection: ___, ptr: ____, conflicts: _____, address, ...rest } = row
-  return { ...rest, ...(address === undefined ? {} : { address }) }
+  const former = formerOf(row, tables)
+  return { ...rest, ...(address === undefined ? {} : { address }), ...(former.length > 0 ? { former } : {}) }
+}
+
+/** The addresses that the slot had before, last one first. */
+function formerOf({ replaces }: AssignmentRow, tables: Tables): FormerAddress[] {
+  const old = tables.assignments.get(replaces ?? '')
+  if (old === undefined) return []
+  const address = old.address ?? old.requested
+  const until = old.releasedAt === undefined ? {} : { until: old.releasedAt }
+  return [...(address === undefined ? [] : [{ address, ...until }]), ...formerOf(old, tables)]
 }
 
 function toOpenOperation(row: OperationRow): OpenOperation {

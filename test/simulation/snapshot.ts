@@ -34,6 +34,7 @@ export function snapshotOf(
       address: row.address ?? null,
       requested: row.requested ?? null,
       space: row.space ?? null,
+      replaces: row.replaces ?? null,
       assignedAt: row.assignedAt === undefined ? null : new Date(row.assignedAt),
       releasedAt: row.releasedAt === undefined ? null : new Date(row.releasedAt),
     })),

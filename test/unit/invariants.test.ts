@@ -26,6 +26,7 @@ function assignmentOf(id: string, service: string, address: string): AssignmentR
     held: true,
     ptr: `${service}.example.net`,
     entitled: stamp,
+    replaces: null,
     assignedAt: new Date(0),
     releasedAt: null,
     quarantine: 60,
