@@ -47,8 +47,10 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
     try {
       bound = run.assignment.held ? await bindFromIpam(run, ipam) : await bindNamed(run, ipam)
     } catch (error) {
+      const { code } = asIpbridgeError(error)
       // Nobody holds the address any more, or somebody else does.
-      if (settles && asIpbridgeError(error).code === 'record_not_ours') return keepFormer(reservations, run)
+      if (settles && code === 'record_not_ours') return keepFormer(reservations, run)
+      if (code === 'address_taken' && (await isDecided(run))) return superseded()
       throw error
     }
     if (bound === 'revoked') return superseded()
@@ -63,6 +65,12 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
     const { requested } = run.assignment
     if (requested === undefined) return undefined
     return run.step('wait for the holder', () => holderOf(run, ipam, requested), heldOr('gone'))
+  }
+
+  /** Whether the address is on its way from another service: the operation that brings it knows all that we do. */
+  function isDecided({ assignment, step }: AssignmentRun): Promise<boolean> {
+    const look = () => reservations.isDecided(assignment.id)
+    return step('look for a decision', look, decided => (decided ? 'another operation gets it' : 'none'))
   }
 
   /** Steps 2 to 5, until an address is bound or too many were someone else's. */

@@ -1,7 +1,7 @@
 import type { ClaimedAssignment } from '../src/db/operations.ts'
 import type { Holder } from '../src/db/reservations.ts'
 import type { Address } from '../src/domain/address.ts'
-import { markerOf } from '../src/domain/marker.ts'
+import { type Marker, markerOf } from '../src/domain/marker.ts'
 import { done, type Outcome, superseded, waiting } from '../src/domain/outcome.ts'
 import { isEntitled } from '../src/domain/states.ts'
 import { asIpbridgeError, IpbridgeError } from '../src/errors.ts'
@@ -30,7 +30,8 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
   return async run => {
     const { assignment, payload } = run
     if (payload.marker !== undefined && payload.address !== undefined) {
-      return releaseOrphan(run, { address: payload.address, marker: payload.marker })
+      const { address, marker, from } = payload
+      return releaseOrphan(run, address, from === undefined ? [marker] : [marker, from])
     }
     if (payload.stray && payload.address !== undefined) return takeOffStray(run, payload.address)
     if (assignment === undefined || assignment.state === 'released') return done()
@@ -150,27 +151,27 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     await run.step('release', signal => driver.release(held, signal))
   }
 
-  /** A record with our marker and no assignment behind it, as reconciliation found it twice. */
-  async function releaseOrphan(run: Run, held: Held): Promise<Outcome> {
+  /**
+   * A record with our marker and no assignment behind it, as reconciliation found it twice or an operator decided.
+   * @param markers of which the record may carry one
+   */
+  async function releaseOrphan(run: Run, address: Address, markers: Marker[]): Promise<Outcome> {
     const ipam = await ipamOf(run)
-    const record = await run.step(
-      'find',
-      signal => ipam.driver.findByMarker(held.marker, signal),
-      r => (r ? 'found' : 'nothing'),
-    )
-    if (record === undefined) return settled(run)
-    const holder = await lookForOthers(run, ipam, held.address, run.id)
-    if (holder) throw inUse(held.address, `service ${holder.serviceId} has it`)
-    try {
-      await giveBack(run, ipam, held)
-    } catch (error) {
-      if (asIpbridgeError(error).code !== 'record_not_ours') throw error
+    for (const marker of markers) {
+      const record = await run.step(
+        'find',
+        signal => ipam.driver.findByMarker(marker, signal),
+        r => (r ? 'found' : 'nothing'),
+      )
+      if (record === undefined) continue
+      const holder = await lookForOthers(run, ipam, address, run.id)
+      if (holder) throw inUse(address, `service ${holder.serviceId} has it`)
+      try {
+        await giveBack(run, ipam, { address, marker })
+      } catch (error) {
+        if (asIpbridgeError(error).code !== 'record_not_ours') throw error
+      }
     }
-    return settled(run)
-  }
-
-  /** Where an operator had it freed, the conflict over it is over. */
-  async function settled(run: Run): Promise<Outcome> {
     const { settles } = run.payload
     if (settles) await settle(reservations, run, settles)
     return done()

@@ -34,7 +34,11 @@ export async function lockConflict(tx: Transaction, id: string): Promise<Conflic
     from conflict k
     left join assignment live on live.address_space = k.address_space and live.address = k.address
       and live.state <> 'released' and not live.licence
-    join assignment h on h.id = coalesce(live.id, k.holder_id)
+    left join lateral (
+      select a.id from assignment a
+      where a.service_id = k.holder_service and a.address_space = k.address_space and a.address = k.address and not a.licence
+      order by a.released_at desc nulls first limit 1) last on true
+    join assignment h on h.id = coalesce(live.id, last.id, k.holder_id)
     join assignment c on c.id = k.claimant_id
     where k.id = ${id}::uuid`
   return row && { ...row, decided: row.decided ?? undefined, heldBy: row.heldBy ?? undefined }

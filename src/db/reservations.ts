@@ -1,6 +1,7 @@
 import type { Address } from '../domain/address.ts'
 import type { Marker } from '../domain/marker.ts'
 import type { Message } from '../domain/outcome.ts'
+import type { OperationPayload } from '../domain/service-state.ts'
 import type { Stamp } from '../domain/stamp.ts'
 import type { AssignmentState } from '../domain/states.ts'
 import { batched } from './batch.ts'
@@ -203,6 +204,16 @@ export function createReservations(db: Db) {
       return written === 1
     },
 
+    /** Whether an operator's decision, which has not been carried out to its end, gives the assignment its address. */
+    async isDecided(assignmentId: string): Promise<boolean> {
+      const [row] = await db.$queryRaw<{ decided: boolean }[]>`
+        select exists (
+          select from operation o
+          where o.assignment_id = ${assignmentId}::uuid and o.kind = 'allocate' and o.payload ? 'settles'
+            and o.state not in ('done', 'superseded', 'cancelled')) as decided`
+      return row?.decided ?? false
+    },
+
     /** What the record of an address in conflict may carry: the markers of all open conflicts over it. */
     async marksInConflict(conflict: string): Promise<Marker[]> {
       const rows = await db.$queryRaw<{ marker: Marker }[]>`
@@ -226,7 +237,7 @@ export function createReservations(db: Db) {
           select id from operation
           where id = ${fence.id}::uuid and epoch = ${fence.epoch}::int and state = 'running' for update`
         if (mine.length === 0) return 'lost'
-        const [kept] = await tx.$queryRaw<{ id: string }[]>`
+        const [kept] = await tx.$queryRaw<{ id: string; leaves: OperationPayload['leaves'] | null }[]>`
           with dropped as (
             update assignment set state = 'released', released_at = now()
             where id = ${assignmentId}::uuid and state = 'pending'
@@ -235,13 +246,19 @@ export function createReservations(db: Db) {
             update operation r set state = 'superseded', ended_at = now(), announce_at = null from dropped
             where r.service_id = ${serviceId} and r.kind = 'release' and r.payload ->> 'replacedBy' = dropped.id
               and r.state in ('queued', 'waiting', 'parked', 'failed')
-            returning r.assignment_id)
+            returning r.assignment_id, r.payload -> 'leaves' as leaves)
           update assignment a
           set state = 'active', entitled = dropped.entitled, ptr_wish = dropped.ptr_wish, ptr_stamp = dropped.ptr_stamp
           from ended, dropped where a.id = ended.assignment_id and a.state = 'releasing'
-          returning a.id`
+          returning a.id, ended.leaves`
         if (kept === undefined) return 'revoked'
-        // What was said of it meanwhile is done now: its name, its server.
+        // What was said of it meanwhile is done now: its server, its name.
+        const takeOff = { leaves: kept.leaves, keep: true }
+        await tx.$executeRaw`
+          insert into operation (id, kind, state, service_id, assignment_id, cause, payload, announce_at)
+          select ${newId()}::uuid, 'release', 'queued', o.service_id, ${kept.id}::uuid, o.cause, ${JSON.stringify(takeOff)}::jsonb, now()
+          from operation o join service s on s.id = o.service_id join server v on v.id = s.server_id
+          where o.id = ${fence.id}::uuid and v.name <> ${kept.leaves?.server ?? null}`
         await tx.$executeRaw`
           insert into operation (id, kind, state, service_id, assignment_id, cause, payload, announce_at)
           select ${newId()}::uuid, 'allocate', 'queued', o.service_id, ${kept.id}::uuid, o.cause, '{}', now()

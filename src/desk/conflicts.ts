@@ -3,6 +3,7 @@ import { lockConflict, saveDecision } from '../db/conflicts.ts'
 import { newId } from '../db/ids.ts'
 import { decideConflict, type Resolution } from '../domain/conflict.ts'
 import { IpbridgeError } from '../errors.ts'
+import type { IpamConnections } from '../ipam/connections.ts'
 import type { Announcer } from '../queue/announcer.ts'
 import { type Actor, audit } from './actor.ts'
 import { type Page, type PageQuery, page } from './paging.ts'
@@ -33,7 +34,12 @@ export interface ConflictView {
 export type ConflictDesk = ReturnType<typeof conflictDesk>
 
 /** Conflicts, and an operator's ways out. */
-export function conflictDesk({ db, announcer }: { db: Db; announcer: Announcer }) {
+export function conflictDesk(parts: {
+  db: Db
+  announcer: Announcer
+  ipams: Pick<IpamConnections, 'driver'>
+}) {
+  const { db, announcer, ipams } = parts
   const select = (where: Prisma.Sql, take: number) => db.$queryRaw<ConflictView[]>`
     select k.id, host(k.address) as address, c.name as connection, k.claimant_service as claimant,
       (select host(n.address) from assignment n
@@ -55,6 +61,18 @@ export function conflictDesk({ db, announcer }: { db: Db; announcer: Announcer }
     return view
   }
 
+  /** Only some IPAMs let the record of an address pass from one service to another. */
+  async function requirePassing(id: string): Promise<void> {
+    const { connectionId } = await db.conflict.findUniqueOrThrow({ where: { id: uuid(id) } })
+    const driver = await ipams.driver(connectionId)
+    if (driver.claim !== undefined) return
+    const { address, connection, holder, claimant } = await show(id)
+    throw new IpbridgeError(
+      'ipam_refused',
+      `conflict ${id}: ${connection} cannot pass the record of ${address} from one service to another; end ${holder} or ${claimant}, or order another address for it, and then resolve the conflict as free`,
+    )
+  }
+
   return {
     show,
 
@@ -74,13 +92,15 @@ export function conflictDesk({ db, announcer }: { db: Db; announcer: Announcer }
      * Decides a conflict. What was decided is done by ordinary operations; the conflict is resolved once they are.
      * @param reason why; an operator's word against one of two services must be explained
      * @returns the conflict, and the operations
-     * @throws wrong_state or still_in_use where that way out is not open (any more)
+     * @throws wrong_state or still_in_use where that way out is not open (any more); ipam_refused where it never is
      */
     async resolve(
       actor: Actor,
       id: string,
       { resolution, reason }: { resolution: Resolution; reason: string },
     ): Promise<ConflictView & { operations: string[] }> {
+      await show(id)
+      if (resolution !== 'free') await requirePassing(id)
       const operations = await db.$transaction(async tx => {
         const facts = await lockConflict(tx, uuid(id))
         if (facts === undefined) throw new IpbridgeError('not_found', `there is no conflict ${id}`)

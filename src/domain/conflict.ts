@@ -37,7 +37,7 @@ export interface ConflictFacts {
   resolved: boolean
   /** A decision that has not come to its end, about this conflict or another one over the same address. */
   decided: { conflict: string; operation: string; state: OperationState } | undefined
-  /** Who has the address now, or had it when the conflict was met. */
+  /** Who has the address now; else the service that had it when the conflict was met, as it had it last. */
   holder: Side
   /** The service that had it then. */
   metHolder: string
@@ -136,9 +136,7 @@ function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Obje
     connection: payload.settles ? connection : null,
     payload,
   })
-  // The record may be the holder's own again: an earlier decision was for the holder, or another conflict's was.
   const passesOn = holderHasIt && holder.connection === connection
-  const from = passesOn ? { from: markerOf({ id: holder.assignment, conflicts: holder.conflicts }) } : {}
   // The holder gets another address before it loses this one; only then can the claimant have it.
   const holderMoves = holderHasIt
     ? [come(holder, forHolder, {}), leave(holder, forHolder, passesOn ? { passesOn } : {})]
@@ -150,13 +148,14 @@ function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Obje
     ],
     operations: [
       ...holderMoves,
-      come(claimant, anew, { adopt: true, settles, ...from }),
+      come(claimant, anew, { adopt: true, settles, ...fromHolder(facts) }),
       leave(claimant, anew),
     ],
   }
 }
 
-function forNobody({ id, marker, connection, address, heldBy }: ConflictFacts, newId: () => string) {
+function forNobody(facts: ConflictFacts, newId: () => string) {
+  const { id, marker, connection, address, heldBy } = facts
   if (heldBy !== undefined) {
     const why = `service ${heldBy} has ${address}; decide for the holder or the claimant, or end that service first`
     return { code: 'still_in_use' as const, why }
@@ -168,9 +167,15 @@ function forNobody({ id, marker, connection, address, heldBy }: ConflictFacts, n
     service: null,
     assignment: null,
     connection,
-    payload: { address, marker, settles },
+    payload: { address, marker, settles, ...fromHolder(facts) },
   }
   return { replaced: [], operations: [operation] }
+}
+
+/** The record may be the holder's own again: an earlier decision was for the holder, or another conflict's was. */
+function fromHolder({ holder, connection }: ConflictFacts): Pick<OperationPayload, 'from'> {
+  if (holder.connection !== connection) return {}
+  return { from: markerOf({ id: holder.assignment, conflicts: holder.conflicts }) }
 }
 
 /** The service may have moved until its release is run. */

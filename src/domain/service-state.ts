@@ -80,7 +80,7 @@ export interface OperationPayload {
   settles?: { conflict: string; favours: 'holder' | 'claimant' | 'nobody' }
   /** For `allocate`: the record is there already, and is made ours. */
   adopt?: boolean
-  /** The marker that such a record carries until then, where it is one that the ledger has forgotten. */
+  /** The marker that such a record may carry until then, or until it is given back: that of a former holder. */
   from?: string
   /** The address stays with the service, and is only taken off the server that it leaves. */
   keep?: boolean

@@ -106,6 +106,11 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
     const live = [...tables.assignments.values()].find(
       a => a.address === address && a.state !== 'released' && !a.licence,
     )
+    const metHolder = tables.assignments.get(conflict.holder)?.service ?? ''
+    const last = tables
+      .assignmentsOf(metHolder)
+      .filter(a => a.address === address && !a.licence)
+      .sort((a, b) => (b.releasedAt ?? Infinity) - (a.releasedAt ?? Infinity))[0]
     const decision = decideConflict(
       {
         id,
@@ -114,8 +119,8 @@ export function simulatedDesk(world: World, { tables, queue }: { tables: Tables;
         marker,
         resolved: conflict.isResolved,
         decided: undone,
-        holder: sideOf(live?.id ?? conflict.holder),
-        metHolder: tables.assignments.get(conflict.holder)?.service ?? '',
+        holder: sideOf((live ?? last)?.id ?? conflict.holder),
+        metHolder,
         claimant: sideOf(conflict.claimant),
         heldBy: live?.service,
       },

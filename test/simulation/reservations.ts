@@ -1,5 +1,6 @@
 import type { Reservation, Reservations } from '../../src/db/reservations.ts'
 import { sameStamp } from '../../src/domain/stamp.ts'
+import { isFinal } from '../../src/domain/states.ts'
 import type { Defect } from './broken.ts'
 import type { OperationTable } from './operations.ts'
 import type { AssignmentRow, OperationRow, Tables } from './tables.ts'
@@ -130,20 +131,35 @@ export function reservationTable(
       Object.assign(waits, { state: 'superseded', announceAt: undefined, endedAt: now() })
       const { entitled, ptrWish, ptrStamp } = anew
       Object.assign(old, { state: 'active', entitled, ptrWish, ptrStamp })
-      tables.insertOperation({
-        id: tables.newId(),
-        kind: 'allocate',
-        state: 'queued',
-        service: serviceId,
-        assignment: old.id,
-        event: undefined,
-        cause: operations.held(fence)?.cause ?? '',
-        payload: {},
-        stamp: undefined,
-        announceAt: now(),
-        createdAt: now(),
-      })
+      const enter = (kind: 'allocate' | 'release', payload: OperationRow['payload']) =>
+        tables.insertOperation({
+          id: tables.newId(),
+          kind,
+          state: 'queued',
+          service: serviceId,
+          assignment: old.id,
+          event: undefined,
+          cause: operations.held(fence)?.cause ?? '',
+          payload,
+          stamp: undefined,
+          announceAt: now(),
+          createdAt: now(),
+        })
+      const { leaves } = waits.payload
+      if (leaves && leaves.server !== tables.services.get(serviceId)?.server)
+        enter('release', { leaves, keep: true })
+      enter('allocate', {})
       return 'kept'
+    },
+
+    isDecided(assignmentId) {
+      const service = assignments.get(assignmentId)?.service ?? ''
+      return tables
+        .operationsOf(service)
+        .some(
+          o =>
+            o.assignment === assignmentId && o.kind === 'allocate' && o.payload.settles && !isFinal(o.state),
+        )
     },
 
     marksInConflict(conflict) {
