@@ -62,14 +62,14 @@ export function conflictDesk(parts: {
   }
 
   /** Only some IPAMs let the record of an address pass from one service to another. */
-  async function requirePassing(id: string): Promise<void> {
+  async function requirePassing(id: string, resolution: Resolution): Promise<void> {
     const { connectionId } = await db.conflict.findUniqueOrThrow({ where: { id: uuid(id) } })
     const driver = await ipams.driver(connectionId)
     if (driver.claim !== undefined) return
-    const { address, connection, holder, claimant } = await show(id)
+    const { address, connection, holder } = await show(id)
     throw new IpbridgeError(
-      'ipam_refused',
-      `conflict ${id}: ${connection} cannot pass the record of ${address} from one service to another; end ${holder} or ${claimant}, or order another address for it, and then resolve the conflict as free`,
+      'wrong_state',
+      `conflict ${id} over ${address} cannot be resolved as ${resolution}: ${connection} lets no record pass from one service to another; once service ${holder} has given the address up, resolve the conflict as free`,
     )
   }
 
@@ -92,7 +92,7 @@ export function conflictDesk(parts: {
      * Decides a conflict. What was decided is done by ordinary operations; the conflict is resolved once they are.
      * @param reason why; an operator's word against one of two services must be explained
      * @returns the conflict, and the operations
-     * @throws wrong_state or still_in_use where that way out is not open (any more); ipam_refused where it never is
+     * @throws wrong_state or still_in_use where that way out is not open (any more), or never is with this IPAM
      */
     async resolve(
       actor: Actor,
@@ -100,7 +100,7 @@ export function conflictDesk(parts: {
       { resolution, reason }: { resolution: Resolution; reason: string },
     ): Promise<ConflictView & { operations: string[] }> {
       await show(id)
-      if (resolution !== 'free') await requirePassing(id)
+      if (resolution !== 'free') await requirePassing(id, resolution)
       const operations = await db.$transaction(async tx => {
         const facts = await lockConflict(tx, uuid(id))
         if (facts === undefined) throw new IpbridgeError('not_found', `there is no conflict ${id}`)

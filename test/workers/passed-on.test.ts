@@ -90,9 +90,9 @@ describe('The record of an address in conflict that passes from its holder to a 
     const { id, address } = await conflict()
     for (const resolution of ['claimant', 'holder'] as const) {
       await expect(resolve(id, resolution)).rejects.toMatchObject({
-        code: 'ipam_refused',
+        code: 'wrong_state',
         message: expect.stringContaining(
-          `ipam cannot pass the record of ${address} from one service to another`,
+          `conflict ${id} over ${address} cannot be resolved as ${resolution}: ipam lets no record pass`,
         ),
       })
     }
