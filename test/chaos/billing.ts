@@ -22,6 +22,9 @@ export type Billing = ReturnType<typeof createBilling>
 /** One answer may take so long; as in src/client.ts. */
 const patienceMs = 15_000
 
+/** So often it looks for something to say. */
+const mostThoughts = 10
+
 /** Requests at once: what is more waits with billing. */
 const senders = 64
 
@@ -52,23 +55,29 @@ export function createBilling(options: {
     const begun = performance.now()
     for (let said = 0; !isOver; said++) {
       await sleep(Math.max(0, begun + (said * 1_000) / perSecond - performance.now()))
-      const saying = next()
       underWay += 1
-      say(saying).finally(() => {
+      saySomething().finally(() => {
         underWay -= 1
       })
     }
   }
 
-  async function say(saying: Saying): Promise<void> {
-    if ('event' in saying) return send(saying.event)
+  /** What cannot be said just now, since the service has no address yet, makes way for something else. */
+  async function saySomething(): Promise<void> {
+    for (let tries = 0; tries < mostThoughts && !isOver; tries++) {
+      const event = await eventOf(next())
+      if (event !== undefined) return send(event)
+    }
+  }
+
+  async function eventOf(saying: Saying): Promise<EventInput | undefined> {
+    if ('event' in saying) return saying.event
     const { about, whenHeard = false } = saying
-    if (whenHeard && unheard.has(about)) return
+    if (whenHeard && unheard.has(about)) return undefined
     const address = await addressOf(about)
     // Meanwhile it may have said something else.
-    if (address === undefined || (whenHeard && unheard.has(about))) return
-    const event = saying.say(address)
-    if (event !== undefined) await send(event)
+    if (address === undefined || (whenHeard && unheard.has(about))) return undefined
+    return saying.say(address)
   }
 
   /** An address that the service has; undefined where it has none, or nobody answers. */

@@ -17,7 +17,7 @@ describe('Billing cancels an address by its name while another takes its place',
   async function moving() {
     await stage.send(events.created({ id: 'mover' }))
     await stage.runAll()
-    const [address = ''] = await addressOf('mover')
+    const address = (await addressOf('mover'))[0] ?? ''
     return { address, moves: await stage.send(events.created({ id: 'mover', server: 'node3' })) }
   }
 
@@ -32,7 +32,7 @@ describe('Billing cancels an address by its name while another takes its place',
   it('in the same breath as its service moves: the service gets no other', async () => {
     await stage.send(events.created({ id: 'mover' }))
     await stage.runAll()
-    const [address = ''] = await addressOf('mover')
+    const address = (await addressOf('mover'))[0] ?? ''
     const operations = await stage.send(
       events.created({ id: 'mover', server: 'node3' }),
       events.cancelled('mover', { address }),
@@ -78,7 +78,7 @@ describe('Billing cancels an address by its name while another takes its place',
 
   it('because a conflict is decided for its service: the service gets none', async () => {
     const { id, claimant } = await conflict()
-    const [before = ''] = await addressOf(claimant)
+    const before = (await addressOf(claimant))[0] ?? ''
     const { operations } = await resolve(id, 'claimant')
     await stage.send(events.cancelled(claimant, { address: before }))
     await runToTheEnd(operations)

@@ -101,7 +101,7 @@ describe('The record of an address in conflict that passes from its holder to a 
 
   it('never comes where somebody else got it: the claimant leaves no address at the server that it has left', async () => {
     const { id, claimant, address } = await conflict()
-    const [before = ''] = await addressOf(claimant)
+    const before = (await addressOf(claimant))[0] ?? ''
     const guest = () => stage.panel.books.get(`guest-${claimant}`)?.addresses
     expect(guest()?.has(before)).toBe(true)
     const { operations } = await resolve(id, 'claimant')
