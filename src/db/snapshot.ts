@@ -1,6 +1,6 @@
 import type { BillingEvent } from '../domain/events.ts'
-import type { Snapshot } from '../domain/invariants.ts'
 import { type Marker, markerOf } from '../domain/marker.ts'
+import type { Snapshot } from '../domain/snapshot.ts'
 import type { Stamp } from '../domain/stamp.ts'
 import type { IpamDriver } from '../ipam/driver.ts'
 import type { Db } from './client.ts'

@@ -1,6 +1,7 @@
 import type { Address } from './address.ts'
-import type { Snapshot, Violation } from './invariants.ts'
+import type { Violation } from './invariants.ts'
 import { assignmentOfMarker, type Marker } from './marker.ts'
+import type { Snapshot } from './snapshot.ts'
 import { isFinal, type OperationState } from './states.ts'
 
 /** What the IPAM holds at an address, and what DNS says there. */

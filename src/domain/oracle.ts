@@ -1,7 +1,7 @@
 import type { Address } from './address.ts'
 import type { BillingEvent } from './events.ts'
-import type { AssignmentRecord, ServiceRecord } from './invariants.ts'
 import { mainSlot, orderSlot } from './service-state.ts'
+import type { AssignmentRecord, ServiceRecord } from './snapshot.ts'
 import { isLater, type Stamp } from './stamp.ts'
 import type { ServiceLife } from './states.ts'
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Snapshot, Violation } from '../../src/domain/invariants.ts'
+import type { Violation } from '../../src/domain/invariants.ts'
 import { parseEvent } from '../../src/domain/parse-event.ts'
+import type { Snapshot } from '../../src/domain/snapshot.ts'
 import { isTerminal } from '../../src/domain/states.ts'
 import type { Sent } from './billing.ts'
 

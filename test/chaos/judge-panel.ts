@@ -1,5 +1,6 @@
-import type { Snapshot, Violation } from '../../src/domain/invariants.ts'
+import type { Violation } from '../../src/domain/invariants.ts'
 import { assignmentOfMarker, findMarker, type Marker } from '../../src/domain/marker.ts'
+import type { Snapshot } from '../../src/domain/snapshot.ts'
 import type { HistoryEntry } from '../../src/simulators/ipmanager/history.ts'
 import type { ShownRecord } from '../../src/simulators/ipmanager/record.ts'
 

@@ -1,4 +1,5 @@
-import { checkInvariants, type Snapshot, type Violation } from '../../src/domain/invariants.ts'
+import { checkInvariants, type Violation } from '../../src/domain/invariants.ts'
+import type { Snapshot } from '../../src/domain/snapshot.ts'
 import type { Sent } from './billing.ts'
 import { judgeBilling } from './judge-billing.ts'
 import { judgePanel, type PanelBooks } from './judge-panel.ts'

@@ -1,5 +1,4 @@
 import type { BillingEvent } from '../../src/domain/events.ts'
-import type { AssignmentRecord, Snapshot } from '../../src/domain/invariants.ts'
 import { markerOf } from '../../src/domain/marker.ts'
 import { plan } from '../../src/domain/plan.ts'
 import {
@@ -8,6 +7,7 @@ import {
   type OpenOperation,
   type ServiceState,
 } from '../../src/domain/service-state.ts'
+import type { AssignmentRecord, Snapshot } from '../../src/domain/snapshot.ts'
 import { isEntitled, isTerminal } from '../../src/domain/states.ts'
 
 interface Known {

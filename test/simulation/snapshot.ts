@@ -1,6 +1,6 @@
 import type { BillingEvent } from '../../src/domain/events.ts'
-import type { Snapshot } from '../../src/domain/invariants.ts'
 import { markerOf } from '../../src/domain/marker.ts'
+import type { Snapshot } from '../../src/domain/snapshot.ts'
 import type { IpamRecord } from '../../src/ipam/driver.ts'
 import type { Tables } from './tables.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkHistory, type Seen } from '../../src/domain/history.ts'
-import type { Snapshot } from '../../src/domain/invariants.ts'
+import type { Snapshot } from '../../src/domain/snapshot.ts'
 
 const nothing: Snapshot = {
   events: [],

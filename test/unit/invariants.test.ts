@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type AssignmentRecord,
-  checkInvariants,
-  type ServiceRecord,
-  type Snapshot,
-} from '../../src/domain/invariants.ts'
+import { checkInvariants } from '../../src/domain/invariants.ts'
 import { markerOf } from '../../src/domain/marker.ts'
 import { parseEvent } from '../../src/domain/parse-event.ts'
+import type { AssignmentRecord, ServiceRecord, Snapshot } from '../../src/domain/snapshot.ts'
 import { events } from '../helpers/events.ts'
 
 const stamp = { t: 0, s: '/billing' }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Snapshot } from '../../../src/domain/invariants.ts'
 import { parseEvent } from '../../../src/domain/parse-event.ts'
+import type { Snapshot } from '../../../src/domain/snapshot.ts'
 import type { HistoryEntry } from '../../../src/simulators/ipmanager/history.ts'
 import type { Sent } from '../../chaos/billing.ts'
 import { type Evidence, judge } from '../../chaos/judge.ts'
