@@ -1,6 +1,6 @@
 import { assignmentOfMarker } from './marker.ts'
 import { wantedSlots } from './oracle.ts'
-import type { AssignmentRecord, ServiceRecord, Snapshot } from './snapshot.ts'
+import type { AssignmentRecord, Snapshot } from './snapshot.ts'
 import { compareStamps } from './stamp.ts'
 import { isEntitled, isTerminal } from './states.ts'
 
