@@ -21,8 +21,8 @@ export interface IpamRig {
   drivers: Record<string, IpamFactory>
   /** Enters it as a connection, with its pools. */
   enter(app: TestApp): Promise<void>
-  /** Forgets whom its addresses belong to: somebody has freed them all by hand. */
-  forget(): void
+  /** Forgets whom its addresses belong to: somebody has freed them by hand, all of them or one. */
+  forget(address?: string): void
   /** One address is freed, another is named, and a third is held for an assignment that nobody knows of. */
   drift(freed: string, named: string, left: string): void
   remember(): Memory
@@ -62,7 +62,7 @@ const memory: IpamSubject = {
       connection: 'ipam',
       drivers: { memory: () => told(watch, 'ipam', books, calls) },
       enter: async app => void (await app.desk.connections.add(admin, { name: 'ipam', driver: 'memory' })),
-      forget: () => books.records.clear(),
+      forget: address => (address === undefined ? books.records.clear() : books.records.delete(address)),
       drift(freed, named, left) {
         books.records.delete(freed)
         const record = books.records.get(named)
@@ -128,8 +128,9 @@ const ipmanager = (name: string, keepsNotes: boolean): IpamSubject => ({
           },
         })
       },
-      forget() {
-        for (const { ip } of panel.books.held({ owner: 'bill' })) panel.drift.release(ip)
+      forget(address) {
+        const all = panel.books.held({ owner: 'bill' }).map(({ ip }) => ip)
+        for (const ip of address === undefined ? all : [address]) panel.drift.release(ip)
       },
       drift(freed, named, left) {
         panel.drift.release(freed)

@@ -12,17 +12,35 @@ import type { Life, Way, World } from './world.ts'
 
 const signal = new AbortController().signal
 
-const decisions: Story[] = resolutions.map(resolution => ({
-  name: `an operator decides a conflict for ${resolution === 'free' ? 'nobody' : `the ${resolution}`}`,
-  isOutside: true,
-  async begin(world) {
-    await happened(world, await world.created({ id: 'holder' }))
-    world.rig.forget()
-    await happened(world, await world.created({ id: 'claimant' }))
-    if (resolution === 'free') await happened(world, events.deleted('holder'))
-    return decide(resolution)
+async function conflict(world: World): Promise<void> {
+  await happened(world, await world.created({ id: 'holder' }))
+  world.rig.forget()
+  await happened(world, await world.created({ id: 'claimant' }))
+}
+
+const decisions: Story[] = [
+  ...resolutions.map(
+    (resolution): Story => ({
+      name: `an operator decides a conflict for ${resolution === 'free' ? 'nobody' : `the ${resolution}`}`,
+      isOutside: true,
+      async begin(world) {
+        await conflict(world)
+        if (resolution === 'free') await happened(world, events.deleted('holder'))
+        return decide(resolution)
+      },
+    }),
+  ),
+  {
+    name: 'an operator decides a conflict for the claimant, which then keeps what it has, since somebody has freed the address',
+    isOutside: true,
+    async begin(world) {
+      await conflict(world)
+      const { address } = await world.app.db.conflict.findFirstOrThrow()
+      world.rig.forget(address)
+      return decide('claimant')
+    },
   },
-}))
+]
 
 const decide =
   (resolution: Resolution): Way =>
