@@ -108,6 +108,9 @@ function forHolder({ holder, id, connection, address }: ConflictFacts, newId: ()
 
 function forClaimant(facts: ConflictFacts, newId: () => string): Decision | Objection {
   const { holder, metHolder, claimant, id, connection, address, heldBy } = facts
+  if (has(claimant, address)) {
+    return objection(`service ${claimant.service} has ${address} by now: decide for the holder`)
+  }
   if (claimant.state !== 'active') {
     return objection(`service ${claimant.service} is not entitled to it any more, or is still being served`)
   }
