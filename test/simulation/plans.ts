@@ -1,7 +1,7 @@
 import stringify from 'safe-stable-stringify'
 import type { StuckOperation } from '../../src/db/stuck.ts'
 import { operationFor } from '../../src/domain/finding-operation.ts'
-import type { Difference } from '../../src/domain/findings.ts'
+import type { Difference, OurEntry, TheirEntry } from '../../src/domain/findings.ts'
 import { takingActions } from '../../src/domain/reconcile-settings.ts'
 import type { Ipam } from '../../src/queue/ports.ts'
 import { createGuests } from '../../src/reconciliation/guests.ts'
@@ -63,6 +63,7 @@ export function simulatedPlans(world: World, { tables, runs, ipam, panels, queue
       }
       plan.state = 'applied'
       world.count('plans applied')
+      for (const finding of plan.findings.values()) if (isSomebodys(finding)) await freeByHand(finding)
       const operations = findings.flatMap(finding => {
         world.tell('an operator', `has ${finding.action} done: ${finding.subject}`)
         world.count(`findings applied: ${finding.action}`)
@@ -73,6 +74,13 @@ export function simulatedPlans(world: World, { tables, runs, ipam, panels, queue
       })
       void queue.announce(operations)
     },
+  }
+
+  /** Nobody can tell for a person that somebody else's name on our address is wrong. */
+  async function freeByHand({ address }: FindingRow): Promise<void> {
+    world.tell('an operator', `frees ${address} by hand, which is ours and in somebody else's name`)
+    world.count('changes by hand: free')
+    await ipam.byHand(address ?? '', undefined)
   }
 
   function again({ operation }: StuckOperation) {
@@ -108,6 +116,13 @@ export function simulatedPlans(world: World, { tables, runs, ipam, panels, queue
       createdAt: now,
     })
   }
+}
+
+/** Whether it is about an address of ours whose record carries no mark and another service's name. */
+function isSomebodys({ class: kind, action, ours, theirs }: FindingRow): boolean {
+  if (kind !== 'foreign' || action !== 'report') return false
+  const [entry, record] = [ours as OurEntry, theirs as TheirEntry]
+  return record.marker === undefined && record.owner !== `${entry.serviceId} ${entry.slot}`
 }
 
 function describe(difference: Pick<Difference, 'class' | 'ours' | 'theirs'> | undefined): string {
