@@ -1,5 +1,5 @@
 import type { Holder } from '../src/db/reservations.ts'
-import type { Address } from '../src/domain/address.ts'
+import { type Address, type Family, familyOf } from '../src/domain/address.ts'
 import { type Marker, markerOf } from '../src/domain/marker.ts'
 import { done, type Outcome, superseded } from '../src/domain/outcome.ts'
 import { isMainSlot } from '../src/domain/service-state.ts'
@@ -75,11 +75,12 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
 
   /** Steps 2 to 5, until an address is bound or too many were someone else's. */
   async function bindFromIpam(run: AssignmentRun, ipam: Ipam): Promise<Bound | Unbound> {
-    const { id, conflicts } = run.assignment
+    const { id, conflicts, family } = run.assignment
     for (let met = 0; met < mostConflicts; met++) {
       const marker = markerOf({ id, conflicts: conflicts + met })
       const record = await obtain(run, ipam, marker)
       const { address, network } = record
+      if (familyOf(address) !== family) throw ofOtherFamily(ipam, address, family)
       let holder = await run.step('check', () => holderOf(run, ipam, address), heldOr('free'))
       if (holder === undefined) {
         const ptr = await setPtr(run, ipam, record, marker)
@@ -257,6 +258,13 @@ function isAllocation(run: Run): run is AssignmentRun {
 function notLive(run: Run): IpbridgeError {
   const which = run.service ? `service ${run.service.id} is ${run.service.state}` : 'the service is not known'
   return new IpbridgeError('service_not_live', `${which}: no \`service.created\` for it has arrived`)
+}
+
+function ofOtherFamily({ name }: Ipam, address: Address, family: Family): IpbridgeError {
+  return new IpbridgeError(
+    'ipam_refused',
+    `${name} granted ${address} where an IPv${family} address was asked for; see to its pools, free that one there, and retry`,
+  )
 }
 
 const heldOr = (otherwise: string) => (holder: Holder | undefined) =>

@@ -82,7 +82,7 @@ function cancels(
   const last = latestOf(holders.map(a => a.entitled))
   const holder = holders.findLast(a => !isLater(last, a.entitled))
   if (holder && hadUntilReplaced(holder, address, event.time, all)) return true
-  if (holder) return (holder.address ?? holder.requested) === address && !cameAfter(holder, event.time, all)
+  if (holder) return knownAddress(holder) === address && !cameAfter(holder, event.time, all)
   return said.some(({ requested }) => requested === address)
 }
 
@@ -95,9 +95,14 @@ function hadUntilReplaced(
 ): boolean {
   const former = all.find(a => a.id === replaces)
   if (former === undefined) return false
-  const isIt = (former.address ?? former.requested) === address
+  const isIt = knownAddress(former) === address
   if (isIt && (former.releasedAt === null || former.releasedAt > said)) return true
   return hadUntilReplaced(former, address, said, all)
+}
+
+/** The address that billing knows it by. Which one is to take another's place, an operator has decided. */
+function knownAddress({ address, requested, replaces }: AssignmentRecord): Address | null {
+  return address ?? (replaces === null ? requested : null)
 }
 
 /** Whether the address belonged to another slot when it was said, and only came to this one afterwards. */

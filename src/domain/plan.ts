@@ -144,12 +144,14 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
 
 /** Whether the slot has an address, or had it when that was said: who names an address that is being replaced means the slot. */
 function hadAt(
-  { address, requested, former = [] }: Assignment,
+  { address, requested, replaces, former = [] }: Assignment,
   named: Address | undefined,
   said: Stamp,
 ): boolean {
+  // Which address is to take another's place, an operator has decided: billing has yet to hear of it.
+  const own = address ?? (replaces === undefined ? requested : undefined)
   const had = (old: FormerAddress) => old.address === named && (old.until === undefined || old.until > said.t)
-  return (address ?? requested) === named || former.some(had)
+  return own === named || former.some(had)
 }
 
 function deleted(before: ServiceState, data: EventData['service.deleted'], step: Step): Planned {

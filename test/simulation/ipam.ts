@@ -1,4 +1,4 @@
-import type { Address } from '../../src/domain/address.ts'
+import { type Address, familyOf } from '../../src/domain/address.ts'
 import type { IpamDriver, IpamRecord } from '../../src/ipam/driver.ts'
 import { memoryIpam } from '../../src/ipam/memory.ts'
 import { ascendingly } from './order.ts'
@@ -73,7 +73,8 @@ export function simulatedIpam(world: World) {
     const twice =
       isFresh && granted && books.records.get(granted.record.address)?.marker === granted.record.marker
     const isSure = granted && !removed.has(granted.record.address)
-    const suits = want.requested === undefined && want.family === 4 && want.pools === undefined
+    const isFour = want.family === 4 && granted !== undefined && familyOf(granted.record.address) === 4
+    const suits = want.requested === undefined && isFour && want.pools === undefined
     if (granted && twice && isSure && suits && random.chance(world.weather.regrants)) {
       const record = { ...granted.record, marker: want.marker, owner: want.owner }
       world.tell('the IPAM', `grants ${record.address} a second time`)

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { markerOf } from '../../src/domain/marker.ts'
 import { IpbridgeError } from '../../src/errors.ts'
+import { admin } from '../helpers/api.ts'
 import { events } from '../helpers/events.ts'
 import { type Stage, startStage } from '../helpers/stage.ts'
 
@@ -20,6 +21,28 @@ describe('The allocation of an address', () => {
     const row = await stage.app.db.assignment.findFirstOrThrow({ where: { serviceId: service } })
     return markerOf(row)
   }
+
+  it('fails where the IPAM grants one of the other family, which nobody gets, and which goes back with the slot', async () => {
+    stage.traits.ipam = {
+      request: want => stage.books.request({ ...want, family: 6 }, AbortSignal.timeout(1_000)),
+    }
+    const [operation] = await stage.send(events.created({ id: 'odd' }))
+    for (const _ of ['granted', 'found again']) {
+      await stage.run(operation)
+      expect(await stage.operation(operation)).toMatchObject({
+        state: 'failed',
+        error: {
+          code: 'ipam_refused',
+          message: expect.stringMatching(/^ipam granted 2001:db8::\S+ where an IPv4 address was asked for/),
+        },
+      })
+      await stage.app.desk.operations.retry(admin, operation ?? '')
+    }
+    expect(stage.books.records.size).toBe(1)
+    await stage.send(events.deleted('odd'))
+    await stage.runAll()
+    expect(stage.books.records.size).toBe(0)
+  })
 
   describe('in the ordinary case', () => {
     it('finds nothing, requests, checks, names, records, configures, and tells billing', async () => {

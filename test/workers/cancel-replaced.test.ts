@@ -94,4 +94,18 @@ describe('Billing cancels an address by its name while another takes its place',
     expect(await addressOf(holder)).toEqual([])
     expect(await addressOf(claimant)).toEqual([address])
   })
+
+  it('because a conflict between two of its own addresses is decided: it loses the one that had it', async () => {
+    await stage.send(events.created({ id: 'both' }))
+    await stage.runAll()
+    const address = (await addressOf('both'))[0] ?? ''
+    stage.books.records.delete(address)
+    await stage.send(events.ordered('both', 'o1'))
+    await stage.runAll()
+    const { id } = await stage.app.db.conflict.findFirstOrThrow({ where: { claimantService: 'both' } })
+    const { operations } = await resolve(id, 'claimant')
+    await stage.send(events.cancelled('both', { address }))
+    await runToTheEnd(operations)
+    expect(await stage.addresses('both')).toMatchObject([{ slot: 'order:o1/1', address, state: 'active' }])
+  })
 })
