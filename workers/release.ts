@@ -54,7 +54,7 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     }
     const address = held?.address ?? assignment.address
     if (address !== undefined) await takeOffGuest(run, address)
-    if (held && !payload.passesOn) await giveBack(run, ipam, held)
+    if (held) await giveBack(run, ipam, held)
     return recordRelease(run, assignment, address)
   }
 
@@ -144,10 +144,14 @@ export function release({ reservations, ipamOf, panelOf }: Ports): Processor {
     })
   }
 
-  /** Steps 4 and 5. The marker goes along as the fence: what is no longer ours is not touched. */
+  /**
+   * Steps 4 and 5. The marker goes along as the fence: what is no longer ours is not touched. What passes on to another
+   * service stays held, without the name that it had.
+   */
   async function giveBack(run: Run, { driver }: Ipam, held: Held): Promise<void> {
     if (driver.abilities.ptr)
       await run.step('remove the PTR', signal => driver.setPtr(held, undefined, signal))
+    if (run.payload.passesOn) return
     await run.step('release', signal => driver.release(held, signal))
   }
 

@@ -30,6 +30,7 @@ export async function loadServiceStates(tx: Queryable, ids: string[]): Promise<M
   const assignments = await tx.$queryRaw<AssignmentRow[]>`
     select a.service_id, a.id, a.slot, a.family, a.state, a.address, a.requested, a.pool, a.licence, a.held,
       a.ptr_wish as "ptrWish", a.ptr_stamp as "ptrStamp", a.entitled, a.replaces,
+      floor(extract(epoch from a.assigned_at) * 1000)::float8 as since,
       case when a.replaces is not null then ${former} end as former
     from assignment a where a.service_id = any (${known}::text[]) and a.state in ('pending', 'reserved', 'active')
     order by a.id`
@@ -55,16 +56,20 @@ export async function loadServiceStates(tx: Queryable, ids: string[]): Promise<M
   )
 }
 
-/** The addresses whose places an assignment takes, one after the other: of that which it replaces, and of that which it did. */
+/**
+ * The addresses whose places an assignment takes, one after the other: of that which it replaces, and of that which it did.
+ * What never worked, and was not asked for by billing, is known to nobody.
+ */
 const former = Prisma.sql`(
-  with recursive line (address, until, replaces, nth) as (
-    select coalesce(r.address, r.requested), r.released_at, r.replaces, 0 from assignment r where r.id = a.replaces
+  with recursive line (id, address, requested, since, until, replaces, nth) as (
+    select r.id, r.address, r.requested, r.assigned_at, r.released_at, r.replaces, 0 from assignment r where r.id = a.replaces
     union all
-    select coalesce(r.address, r.requested), r.released_at, r.replaces, nth + 1
+    select r.id, r.address, r.requested, r.assigned_at, r.released_at, r.replaces, nth + 1
     from line join assignment r on r.id = line.replaces where nth < 100)
   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'address', host(address), 'until', floor(extract(epoch from until) * 1000))) order by nth)
-  from line where address is not null)`
+    'address', host(coalesce(address, requested)), 'since', floor(extract(epoch from since) * 1000),
+    'until', case when address is not null then floor(extract(epoch from until) * 1000) end)) order by nth)
+  from line where case when address is null then requested is not null and replaces is null else since is not null end)`
 
 /** The services that live addresses belong to. Licences only count where nobody else has the address. */
 export async function servicesAt(tx: Queryable, addresses: string[]): Promise<Map<string, string>> {

@@ -38,14 +38,14 @@ function replaceAddress(
   step: Step,
 ): ServiceState {
   // The address and pool that were asked for are those of the server that it leaves.
-  const { address, requested, pool: _, former = [], ...wanted } = old
+  const { address, requested, pool: _, since, former = [], ...wanted } = old
   const given = address ?? requested
   const anew: Assignment = {
     ...wanted,
     id: step.newId(),
     state: 'pending',
     replaces: old.id,
-    former: given === undefined ? former : [{ address: given }, ...former],
+    former: given === undefined ? former : [{ address: given, since }, ...former],
   }
   const leaving = put(put(state, { ...old, state: 'releasing' }), anew)
   const ended = {

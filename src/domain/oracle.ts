@@ -81,41 +81,27 @@ function cancels(
   const holders = had.filter(a => !isLater(a.entitled, stampOf(event)))
   const last = latestOf(holders.map(a => a.entitled))
   const holder = holders.findLast(a => !isLater(last, a.entitled))
-  if (holder && hadUntilReplaced(holder, address, event.time, all)) return true
-  if (holder) return knownAddress(holder) === address && !cameAfter(holder, event.time, all)
-  return said.some(({ requested }) => requested === address)
+  if (holder === undefined) return said.some(({ requested }) => requested === address)
+  const ofThen = all.filter(a => knownAddress(a) === address && hadAt(a, event.time))
+  const line = lineOf(holder, all)
+  if (ofThen.length > 0) return line.some(a => ofThen.includes(a))
+  return line.some(a => knownAddress(a) === address && (a === holder || a.address === null))
 }
 
-/** Whether the slot had the address when that was said, and has got another one in its place since. */
-function hadUntilReplaced(
-  { replaces }: AssignmentRecord,
-  address: Address | undefined,
-  said: Date,
-  all: AssignmentRecord[],
-): boolean {
-  const former = all.find(a => a.id === replaces)
-  if (former === undefined) return false
-  const isIt = knownAddress(former) === address
-  if (isIt && (former.releasedAt === null || former.releasedAt > said)) return true
-  return hadUntilReplaced(former, address, said, all)
+/** Whether its address worked at that time. */
+function hadAt({ assignedAt, releasedAt }: AssignmentRecord, time: Date): boolean {
+  return assignedAt !== null && assignedAt <= time && (releasedAt === null || releasedAt > time)
+}
+
+/** An assignment, and those whose place it has taken. */
+function lineOf(assignment: AssignmentRecord, all: AssignmentRecord[]): AssignmentRecord[] {
+  const former = all.find(a => a.id === assignment.replaces)
+  return [assignment, ...(former ? lineOf(former, all) : [])]
 }
 
 /** The address that billing knows it by. Which one is to take another's place, an operator has decided. */
 function knownAddress({ address, requested, replaces }: AssignmentRecord): Address | null {
   return address ?? (replaces === null ? requested : null)
-}
-
-/** Whether the address belonged to another slot when it was said, and only came to this one afterwards. */
-function cameAfter(holder: AssignmentRecord, said: Date, all: AssignmentRecord[]): boolean {
-  if (holder.assignedAt === null || holder.assignedAt <= said) return false
-  return all.some(
-    a =>
-      a !== holder &&
-      a.address === holder.address &&
-      a.assignedAt !== null &&
-      a.assignedAt <= said &&
-      (a.releasedAt === null || a.releasedAt > said),
-  )
 }
 
 /** The slots that an event entitles its service to. */

@@ -127,8 +127,9 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
   ) {
     return superseded(known, 'release', step)
   }
+  const meant = data.address === undefined ? [] : named(entitledAssignments(known), data.address, step.stamp)
   const concerns = (a: Assignment) =>
-    data.order === undefined ? hadAt(a, data.address, step.stamp) : orderOf(a.slot) === data.order
+    data.order === undefined ? meant.some(({ id }) => id === a.id) : orderOf(a.slot) === data.order
   const aspects = new Map(known.aspects).set(aspect, { stamp: step.stamp })
   if (data.order === undefined) {
     // What entitled to the slot need not have named the address: an older one that still comes must not revive it.
@@ -142,16 +143,24 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
   return { state: revoke(unnamed, concerns, step), status: 'accepted' }
 }
 
-/** Whether the slot has an address, or had it when that was said: who names an address that is being replaced means the slot. */
-function hadAt(
-  { address, requested, replaces, former = [] }: Assignment,
-  named: Address | undefined,
-  said: Stamp,
-): boolean {
+/**
+ * Who names an address means the slot that had it when that was said, even where another one takes its place by now. Where
+ * none had it then, as far as clocks can tell, the slot is meant that has it now.
+ */
+function named(assignments: readonly Assignment[], address: Address, said: Stamp): Assignment[] {
+  const ofThen = assignments.filter(a => periods(a, address).some(p => p.since <= said.t && said.t < p.until))
+  if (ofThen.length > 0) return ofThen
+  return assignments.filter(a => periods(a, address).some(({ until }) => until === Infinity))
+}
+
+/** From when to when a slot had the address. */
+function periods({ address, requested, since, replaces, former = [] }: Assignment, named: Address) {
   // Which address is to take another's place, an operator has decided: billing has yet to hear of it.
   const own = address ?? (replaces === undefined ? requested : undefined)
-  const had = (old: FormerAddress) => old.address === named && (old.until === undefined || old.until > said.t)
-  return own === named || former.some(had)
+  const all: FormerAddress[] = [...(own === undefined ? [] : [{ address: own, since }]), ...former]
+  return all
+    .filter(one => one.address === named)
+    .map(({ since = Infinity, until = Infinity }) => ({ since, until }))
 }
 
 function deleted(before: ServiceState, data: EventData['service.deleted'], step: Step): Planned {

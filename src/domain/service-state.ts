@@ -39,6 +39,8 @@ export interface Assignment {
   ptrWish?: string
   ptrStamp?: Stamp
   entitled: Stamp
+  /** Since when its address has worked, in milliseconds since 1970. */
+  since?: number
   /** The assignment whose place in the slot it takes. */
   replaces?: string
   /** The addresses that the slot had before, last one first, as far as each was to be kept until its successor worked. */
@@ -47,8 +49,10 @@ export interface Assignment {
 
 export interface FormerAddress {
   address: Address
-  /** When it was given back, in milliseconds since 1970; undefined: not yet. */
-  until?: number
+  /** Since when it worked, in milliseconds since 1970; undefined: never, it was only asked for. */
+  since?: number | undefined
+  /** When it was given back; undefined: not yet. */
+  until?: number | undefined
 }
 
 /** An operation that has not ended. */

@@ -192,7 +192,7 @@ function withoutOldName(state: ServiceState, assignment: Assignment, step: Step)
 
 /** Ordered after the end of its service: it waits for the service to come back, as it would had it come last. */
 function startOver(state: ServiceState, assignment: Assignment, step: Step): ServiceState {
-  const { address: _, replaces: __, former: ___, ...wanted } = forgetName(assignment, step.stamp)
+  const { address: _, since: __, replaces: ___, former: ____, ...wanted } = forgetName(assignment, step.stamp)
   const anew: Assignment = { ...wanted, id: step.newId(), state: 'pending' }
   return allocate(put(state, anew), anew.id, step)
 }

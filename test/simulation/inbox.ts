@@ -158,16 +158,25 @@ function set<T extends object, K extends keyof T>(row: T, key: K, value: T[K] | 
 function toAssignment(row: AssignmentRow, tables: Tables): Assignment {
   const { service: _, space: __, connection: ___, ptr: ____, conflicts: _____, address, ...rest } = row
   const former = formerOf(row, tables)
-  return { ...rest, ...(address === undefined ? {} : { address }), ...(former.length > 0 ? { former } : {}) }
+  return {
+    ...rest,
+    ...(address === undefined ? {} : { address }),
+    ...(row.assignedAt === undefined ? {} : { since: row.assignedAt }),
+    ...(former.length > 0 ? { former } : {}),
+  }
 }
 
 /** The addresses that the slot had before, last one first. */
 function formerOf({ replaces }: AssignmentRow, tables: Tables): FormerAddress[] {
   const old = tables.assignments.get(replaces ?? '')
   if (old === undefined) return []
-  const address = old.address ?? old.requested
-  const until = old.releasedAt === undefined ? {} : { until: old.releasedAt }
-  return [...(address === undefined ? [] : [{ address, ...until }]), ...formerOf(old, tables)]
+  const { requested, assignedAt, releasedAt } = old
+  const address = old.address ?? (old.replaces === undefined ? requested : undefined)
+  const isKnown = old.address === undefined || assignedAt !== undefined
+  const since = assignedAt === undefined ? {} : { since: assignedAt }
+  const until = releasedAt === undefined || old.address === undefined ? {} : { until: releasedAt }
+  const own = address !== undefined && isKnown ? [{ address, ...since, ...until }] : []
+  return [...own, ...formerOf(old, tables)]
 }
 
 function toOpenOperation(row: OperationRow): OpenOperation {

@@ -57,7 +57,7 @@ describe('Billing cancels an address by its name while another takes its place',
 
   it('and is heard only once the new one works: it was said of the slot', async () => {
     const { address, moves } = await moving()
-    const late = events.cancelled('mover', { address })
+    const late = { ...events.cancelled('mover', { address }), time: new Date().toISOString() }
     await runToTheEnd(moves)
     expect(await addressOf('mover')).not.toContain(address)
     await stage.send(late)

@@ -26,6 +26,12 @@ describe('The record of an address in conflict that passes from its holder to a 
     return { ...conflicts, operations, comes, leaves }
   }
 
+  it('bears no name of the holder’s any more', async () => {
+    const { address } = await underWay()
+    expect(stage.record(address)).toBeDefined()
+    expect(stage.record(address)?.ptr).toBeUndefined()
+  })
+
   it('goes back with the conflict where the claimant is deleted before it got there', async () => {
     const { other, third, address, operations } = await underWay()
     await stage.send(events.deleted(third))
