@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nothingKnown } from '../../src/domain/service-state.ts'
+import { type Assignment, nothingKnown } from '../../src/domain/service-state.ts'
 import { events } from '../helpers/events.ts'
 import { executed, inShort, slotsOf, tell, tellOne, told } from '../helpers/planner.ts'
 
@@ -39,6 +39,32 @@ describe('A cancellation', () => {
   it('by address also finds an address that is asked for but not yet given', () => {
     const waiting = tell(nothingKnown, created(1), ordered(2, 'o1', { requested: '192.0.2.9' }))
     expect(slotsOf(tell(waiting, cancelled(3, { address: '192.0.2.9' })))).toEqual(['main IPv4'])
+  })
+
+  describe('by address, of one that has changed hands within its service', () => {
+    const address = '192.0.2.7'
+    const minute = (at: number) => Date.parse(created(at).time)
+    const main = (more: object) => (a: Assignment) => (a.slot === 'main' ? { ...a, ...more } : a)
+    const order = (more: object) => (a: Assignment) => (a.slot === 'order:o1/1' ? { ...a, ...more } : a)
+    /** The order had it from the 4th to the 6th minute, and has another one since; main has it since the 8th. */
+    const changed = {
+      ...before,
+      assignments: before.assignments
+        .map(main({ address, since: minute(8) }))
+        .map(order({ address: '192.0.2.20', former: [{ address, since: minute(4), until: minute(6) }] })),
+    }
+    const all = slotsOf(before)
+
+    it('releases the one that had it when that was said', () => {
+      expect(slotsOf(tell(changed, cancelled(5, { address })))).toEqual(
+        all.filter(s => s !== 'order:o1/1 IPv4'),
+      )
+      expect(slotsOf(tell(changed, cancelled(9, { address })))).toEqual(all.filter(s => s !== 'main IPv4'))
+    })
+
+    it('releases the one that has it now, where none had it then', () => {
+      expect(slotsOf(tell(changed, cancelled(7, { address })))).toEqual(all.filter(s => s !== 'main IPv4'))
+    })
   })
 
   it('of what the service does not have leaves an operation to look at', () => {
