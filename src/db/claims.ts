@@ -87,7 +87,7 @@ export function createClaim(db: Db, lease: { worker: string; leaseSeconds: numbe
                 select from operation e
                 where e.service_id = q.service_id and e.id <> q.id
                   and (e.state = 'running' or (e.state = 'queued' and e.seq < q.seq)))
-            for update skip locked)
+            for no key update skip locked)
           returning o.*),
         not_yet as (
           update operation b set announce_at = now() + 2 ^ least(b.announcements, 6) * interval '1 second'

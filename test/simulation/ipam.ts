@@ -73,8 +73,8 @@ export function simulatedIpam(world: World) {
     const twice =
       isFresh && granted && books.records.get(granted.record.address)?.marker === granted.record.marker
     const isSure = granted && !removed.has(granted.record.address)
-    const isFour = want.family === 4 && granted !== undefined && familyOf(granted.record.address) === 4
-    const suits = want.requested === undefined && isFour && want.pools === undefined
+    const isOfFamily = granted !== undefined && familyOf(granted.record.address) === want.family
+    const suits = want.requested === undefined && isOfFamily && want.pools === undefined
     if (granted && twice && isSure && suits && random.chance(world.weather.regrants)) {
       const record = { ...granted.record, marker: want.marker, owner: want.owner }
       world.tell('the IPAM', `grants ${record.address} a second time`)
