@@ -50,7 +50,7 @@ export function allocate({ reservations, ipamOf, panelOf, lookForward }: Ports):
       const { code } = asIpbridgeError(error)
       // Nobody holds the address any more, or somebody else does.
       if (settles && code === 'record_not_ours') return keepFormer(reservations, run)
-      if (code === 'address_taken' && (await isDecided(run))) return superseded()
+      if (!settles && code === 'address_taken' && (await isDecided(run))) return superseded()
       throw error
     }
     if (bound === 'revoked') return superseded()

@@ -19,7 +19,7 @@ export async function takeSnapshot(
     db.connection.findMany(),
     db.event.findMany({ orderBy: { id: 'asc' } }),
     db.service.findMany(),
-    db.assignment.findMany(),
+    db.assignment.findMany({ orderBy: { id: 'asc' } }),
     db.operation.findMany({ omit: { payload: true } }),
     db.conflict.findMany({ where: { resolvedAt: null } }),
     db.$queryRaw<{ assignment: string; seconds: number }[]>`

@@ -85,7 +85,9 @@ function finalStates(snapshot: Snapshot): Violation[] {
       .map(operation => operation.assignment),
   )
   const lastOf = new Map<string, AssignmentRecord>()
+  const entitled = new Map<string, AssignmentRecord[]>()
   for (const a of snapshot.assignments) {
+    if (isEntitled(a.state)) entitled.set(a.service, [...(entitled.get(a.service) ?? []), a])
     const slot = `${a.service} ${a.slot} IPv${a.family}`
     const last = lastOf.get(slot)
     const order = last === undefined ? 1 : compareStamps(a.entitled, last.entitled)
@@ -100,7 +102,7 @@ function finalStates(snapshot: Snapshot): Violation[] {
     if (want === undefined) continue
     if (state !== want.state)
       violations.push({ invariant: 3, message: `service ${id} is ${state}, not ${want.state}` })
-    const mine = snapshot.assignments.filter(a => a.service === id && isEntitled(a.state))
+    const mine = entitled.get(id) ?? []
     const have = new Set(mine.map(a => `${a.slot} IPv${a.family}`))
     for (const slot of want.slots) {
       if (!have.has(slot) && !isCalledOff(id, slot))
