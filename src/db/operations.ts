@@ -81,7 +81,7 @@ export function createOperations(db: Db, options: { worker: string; leaseSeconds
           where id in (
             select id from operation
             where state = 'queued' and announce_at > now() and (error_code is null or announcements > 0)
-            order by announce_at limit ${most}::int)`,
+            order by announce_at limit ${most}::int for no key update skip locked)`,
       )
     },
 
