@@ -58,6 +58,13 @@ export interface ConflictReport {
   message: Message
 }
 
+/** The address that a service keeps: where it was to be taken off, and where its service is now. */
+interface Kept {
+  id: string
+  leaves: NonNullable<OperationPayload['leaves']> | null
+  server: string | null
+}
+
 export type Reservations = ReturnType<typeof createReservations>
 
 /** Binds addresses to assignments. The partial unique index on (address space, address) is the last word. */
@@ -237,7 +244,7 @@ export function createReservations(db: Db) {
           select id from operation
           where id = ${fence.id}::uuid and epoch = ${fence.epoch}::int and state = 'running' for update`
         if (mine.length === 0) return 'lost'
-        const [kept] = await tx.$queryRaw<{ id: string; leaves: OperationPayload['leaves'] | null }[]>`
+        const [kept] = await tx.$queryRaw<Kept[]>`
           with dropped as (
             update assignment set state = 'released', released_at = now()
             where id = ${assignmentId}::uuid and state = 'pending'
@@ -250,19 +257,21 @@ export function createReservations(db: Db) {
           update assignment a
           set state = 'active', entitled = dropped.entitled, ptr_wish = dropped.ptr_wish, ptr_stamp = dropped.ptr_stamp
           from ended, dropped where a.id = ended.assignment_id and a.state = 'releasing'
-          returning a.id, ended.leaves`
+          returning a.id, ended.leaves, (
+            select v.name from service s join server v on v.id = s.server_id where s.id = a.service_id) as server`
         if (kept === undefined) return 'revoked'
         // What was said of it meanwhile is done now: its server, its name.
-        const takeOff = { leaves: kept.leaves, keep: true }
+        const { leaves, server } = kept
+        const hasLeft = leaves !== null && server !== null && leaves.server !== server
+        const next = [
+          ...(hasLeft ? [{ id: newId(), kind: 'release', payload: { leaves, keep: true }, n: 0 }] : []),
+          { id: newId(), kind: 'allocate', payload: {}, n: 1 },
+        ]
         await tx.$executeRaw`
           insert into operation (id, kind, state, service_id, assignment_id, cause, payload, announce_at)
-          select ${newId()}::uuid, 'release', 'queued', o.service_id, ${kept.id}::uuid, o.cause, ${JSON.stringify(takeOff)}::jsonb, now()
-          from operation o join service s on s.id = o.service_id join server v on v.id = s.server_id
-          where o.id = ${fence.id}::uuid and v.name <> ${kept.leaves?.server ?? null}`
-        await tx.$executeRaw`
-          insert into operation (id, kind, state, service_id, assignment_id, cause, payload, announce_at)
-          select ${newId()}::uuid, 'allocate', 'queued', o.service_id, ${kept.id}::uuid, o.cause, '{}', now()
-          from operation o where o.id = ${fence.id}::uuid`
+          select i.id, i.kind, 'queued', o.service_id, ${kept.id}::uuid, o.cause, i.payload, now()
+          from operation o, jsonb_to_recordset(${JSON.stringify(next)}::jsonb) as i (id uuid, kind text, payload jsonb, n int)
+          where o.id = ${fence.id}::uuid order by i.n`
         return 'kept'
       })
     },

@@ -127,20 +127,22 @@ function cancelled(before: ServiceState, data: EventData['ip.cancelled'], step: 
   ) {
     return superseded(known, 'release', step)
   }
-  const meant = data.address === undefined ? [] : named(entitledAssignments(known), data.address, step.stamp)
-  const concerns = (a: Assignment) =>
-    data.order === undefined ? meant.some(({ id }) => id === a.id) : orderOf(a.slot) === data.order
+  const entitled = entitledAssignments(known)
+  const meant =
+    data.order === undefined
+      ? named(entitled, data.address ?? '', step.stamp)
+      : entitled.filter(a => orderOf(a.slot) === data.order)
   const aspects = new Map(known.aspects).set(aspect, { stamp: step.stamp })
   if (data.order === undefined) {
     // What entitled to the slot need not have named the address: an older one that still comes must not revive it.
-    for (const { slot, family } of entitledAssignments(known).filter(concerns)) {
+    for (const { slot, family } of meant) {
       const name = aspectOf.cancelledSlot(slot, family)
       aspects.set(name, { stamp: latest(step.stamp, aspects.get(name)?.stamp) })
     }
   }
   const state = { ...known, aspects }
   const unnamed = data.address === undefined ? state : dropPtrs(state, data.address, step.stamp)
-  return { state: revoke(unnamed, concerns, step), status: 'accepted' }
+  return { state: revoke(unnamed, a => meant.includes(a), step), status: 'accepted' }
 }
 
 /**
